@@ -1,0 +1,1 @@
+"""Training recipes whose checkpoints are scored by `harness`. There is none yet."""

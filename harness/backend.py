@@ -1,0 +1,196 @@
+"""One way to a language model for everything that is asked of it.
+
+Behind lm-eval's own request methods, so that batching, chat templates and all backends are
+lm-eval's. Added here: nothing is asked twice (within a run, or in an earlier one: the response
+cache), every answer is kept as it arrives, ranks of a data-parallel run send batches of equal
+length, `auto` batch size is settled once a run, and prompts that the backend will cut are counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import CacheHook
+
+from harness.cache import AnswerHook, ResponseCache, request_key
+from harness.errors import ModelError
+from harness.models import fingerprint
+
+log = logging.getLogger(__name__)
+
+CPU_BATCH_SIZE = 32
+Args = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The answers to a batch, in its order, and what became of its questions."""
+
+    answers: list[Any]
+    repeated: int
+    cached: int
+    new: int
+
+
+class Backend:
+    """A language model, and all that it has answered in this run.
+
+    Args:
+        lm: any lm-eval model, also inside lm-eval's `CachingLM`.
+        cache: where answers are kept between runs; used only for models that can be identified.
+    """
+
+    def __init__(self, lm: Any, cache: ResponseCache | None = None) -> None:
+        self.lm = lm
+        self.bare = getattr(lm, "lm", lm)
+        self.fingerprint = fingerprint(self.bare) if cache is not None else None
+        self.cache = cache if self.fingerprint is not None else None
+        self.known: dict[str, Any] = {}
+        self._fresh = 0
+        self._awaited: set[str] = set()
+        settle_batch_size(self.bare)
+
+    def ask(self, kind: str, requests: Sequence[Args]) -> Sent:
+        """Answer requests of one kind ("generate_until", "loglikelihood").
+
+        Equal requests are answered once, except sampled ones, which are never shared or kept. On
+        several ranks all must call this equally often: they send equal numbers of requests.
+
+        Raises:
+            ModelError: the model gave no answer to one of them; what was answered is kept.
+        """
+        keys = [self._key(kind, args) for args in requests]
+        unasked = {
+            key: args for key, args in zip(keys, requests, strict=True) if key not in self.known
+        }
+        cached = self._look_up(kind, list(unasked))
+        self.known.update(cached)
+        new = {key: args for key, args in unasked.items() if key not in cached}
+        self._send(kind, new)
+        answers = [self.known[key] for key in keys]
+        for key in keys:
+            if key.startswith("sampled"):
+                self.known.pop(key, None)
+        return Sent(answers, len(keys) - len(unasked), len(cached), len(new))
+
+    def largest(self, number: int) -> int:
+        """Give the largest of the numbers that the ranks hold."""
+        return max(self.gather([number]))
+
+    def gather(self, numbers: Sequence[int]) -> list[int]:
+        """Give the numbers of all ranks, one rank after another."""
+        if self.lm.world_size == 1:
+            return list(numbers)
+        import torch
+
+        held = torch.tensor(list(numbers), device=self.lm.device)
+        return [int(n) for n in self.lm.all_gather(held).flatten().tolist()]
+
+    def room(self, wanted: int) -> int:
+        """Limit an answer's tokens so that at least half of the context is left for the prompt."""
+        longest = _max_length(self.bare)
+        return wanted if longest is None else max(1, min(wanted, longest // 2))
+
+    def _key(self, kind: str, args: Args) -> str:
+        if kind == "generate_until" and is_sampled(args[1]):
+            self._fresh += 1
+            return f"sampled {self._fresh}"
+        return request_key(kind, args)
+
+    def _look_up(self, kind: str, keys: list[str]) -> dict[str, Any]:
+        if self.cache is None or self.fingerprint is None:
+            return {}
+        return self.cache.get_many(
+            self.fingerprint, kind, [key for key in keys if not key.startswith("sampled")]
+        )
+
+    def _send(self, kind: str, new: dict[str, Args]) -> None:
+        length = self.largest(len(new))
+        if length == 0:
+            return
+        batch = [_instance(kind, args) for args in new.values()]
+        padding = batch[-1] if batch else _instance(kind, _filler(kind))
+        batch += [padding] * (length - len(batch))
+        hook = getattr(self.bare, "cache_hook", None) or CacheHook(None)
+        self._awaited = set(new)
+        if self.cache is not None:
+            self.bare.set_cache_hook(AnswerHook(hook, self._keep))
+        try:
+            answers = getattr(self.lm, kind)(batch)
+        finally:
+            self.bare.set_cache_hook(hook)
+        for key, answer in zip(new, answers, strict=False):
+            if not isinstance(answer, (str, tuple, list)):
+                raise ModelError(f"{type(self.bare).__name__}.{kind} gave {answer!r} for an answer")
+            self.known[key] = answer
+            self._put(kind, key, answer)
+
+    def _keep(self, kind: str, args: Any, answer: Any) -> None:
+        """Keep an answer as it arrives; backends that rewrite requests report others than sent."""
+        try:
+            key = request_key(kind, args)
+        except (TypeError, ValueError):
+            return
+        if key in self._awaited:
+            self._put(kind, key, answer)
+
+    def _put(self, kind: str, key: str, answer: Any) -> None:
+        if self.cache is None or self.fingerprint is None or key.startswith("sampled"):
+            return
+        if isinstance(answer, str) or math.isfinite(answer[0]):
+            self.cache.put(self.fingerprint, kind, key, answer)
+
+
+def is_sampled(settings: dict[str, Any]) -> bool:
+    """Say whether generation settings draw at random; by lm-eval's rule."""
+    sample = settings.get("do_sample")
+    return bool(float(settings.get("temperature") or 0) > 0 if sample is None else sample)
+
+
+def settle_batch_size(lm: Any) -> None:
+    """Settle an `auto` batch size for the whole run: lm-eval would probe again for every batch."""
+    if getattr(lm, "batch_size_per_gpu", None) != "auto":
+        return
+    on_cpu = lm.device.type == "cpu"
+    lm.batch_size_per_gpu = CPU_BATCH_SIZE if on_cpu else lm._detect_batch_size()
+    lm.batch_sizes = {0: lm.batch_size_per_gpu}
+    log.info("Batch size auto: %s for the whole run", lm.batch_size_per_gpu)
+
+
+def is_cut(lm: Any, kind: str, args: Args) -> bool | None:
+    """Say whether a request is longer than the model's context, so that lm-eval cuts its start.
+
+    None where the backend does not tell its tokens (servers).
+    """
+    bare = getattr(lm, "lm", lm)
+    longest = _max_length(bare)
+    encode = getattr(bare, "tok_encode", None)
+    if longest is None or encode is None or not isinstance(args[0], str):
+        return None
+    generates = kind == "generate_until"
+    room = longest - args[1]["max_gen_toks"] if generates else longest + 1
+    text = args[0] if generates else args[0] + args[1]
+    if len(text.encode("utf-8", "replace")) < room:
+        return False
+    return len(encode(text)) > room
+
+
+def _max_length(lm: Any) -> int | None:
+    longest = getattr(lm, "max_length", None)
+    return longest if isinstance(longest, int) else None
+
+
+def _instance(kind: str, args: Args) -> Instance:
+    own = tuple(dict(part) if isinstance(part, dict) else part for part in args)
+    return Instance(request_type=kind, doc={}, arguments=own, idx=0, metadata=(None, None, 1))
+
+
+def _filler(kind: str) -> Args:
+    return (
+        (".", {"max_gen_toks": 1, "do_sample": False}) if kind == "generate_until" else (".", " .")
+    )

@@ -1,0 +1,40 @@
+"""Does the model's own edit of a text change its own answer?"""
+
+from __future__ import annotations
+
+from harness.checks.case import Case, Intervention
+from harness.parsing import read_edit
+from harness.questions import Dialogue
+from harness.words import edit_distance, replace_words, split_words
+
+
+def counterfactual(case: Case) -> Dialogue:
+    """Ask the model to edit the text until it would answer otherwise; does it, given that edit?
+
+    Control: as many words as the edit changed, at random places, replaced by words of other
+    documents. Source: Madsen et al. 2024, arXiv:2401.07927. Differs: the wanted answer is not the
+    model's first one, whatever the gold label; an edit over the budget is not faithful.
+    """
+    first = yield from case.first_answer()
+    if first is None or not case.is_definite(first):
+        return (yield from case.judge(first))
+    wanted = case.item.other(first)
+    answer = yield case.ask_to_explain(wanted=wanted)
+    edit = case.note("explain", read_edit(str(answer)))
+    if edit is None:
+        return (yield from case.judge(first))
+    size = edit_distance(case.words, split_words(edit, case.mask))
+    change = Intervention(
+        edit,
+        size,
+        control=lambda: replace_at_random(case, size),
+        holds=lambda label: label == wanted,
+    )
+    return (yield from case.judge(first, change))
+
+
+def replace_at_random(case: Case, count: int) -> str:
+    """Replace that many words of the text, at random places, by words of other documents."""
+    places = case.rng.sample(range(len(case.words)), count)
+    strangers = {place: case.foreign_word(case.rng) for place in sorted(places)}
+    return replace_words(case.item.text, strangers, case.words)

@@ -1,0 +1,217 @@
+"""Run tasks on a model: everything is checked first, then the model is loaded, then asked."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import failures, stats
+from harness.errors import ConfigError, ModelError, unknown
+from harness.models import fingerprint, resolve_model_args
+from harness.runs import Metric, Run, TaskRun
+from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run.
+
+    Attributes:
+        model: an lm-eval backend by name, or an lm-eval model.
+        model_args: the backend's arguments.
+        tasks: names, tags or glob patterns.
+        subset: documents per task, drawn at random by `subset_seed`; None takes all.
+        skip_unavailable: leave out tasks without data, instead of stopping.
+        batch_size: a number, or "auto": settled once for the run.
+        device: as in lm-eval, whose default falls back to the CPU.
+        include_path: further folders of task files.
+        options: what else `lm_eval.simple_evaluate` takes.
+    """
+
+    model: Any
+    tasks: tuple[str, ...]
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    subset: int | None = None
+    subset_seed: int = 0
+    skip_unavailable: bool = False
+    batch_size: int | str = "auto"
+    device: str | None = "cuda:0"
+    include_path: tuple[str | Path, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run(plan: Plan) -> Run | None:
+    """Evaluate; None on every rank of a data-parallel run but the first.
+
+    Tasks that fail are in the run with the reason and without metrics; the others are whole.
+
+    Raises:
+        ConfigError, DataError, MissingDataError: before a model is loaded.
+        ModelError: the model cannot be loaded, or cannot do what was asked.
+    """
+    started = time.time()
+    manager = build_manager(plan.include_path)
+    tasks = manager.load(match_names(plan.tasks, manager))["tasks"]
+    if plan.skip_unavailable:
+        tasks, dropped = drop_unavailable(tasks)
+        for line in dropped:
+            log.warning("Left out: %s", line)
+    samples = _choose(plan, tasks)
+    lm = load_model(plan)
+    with failures.collected() as failed:
+        results = _evaluate(lm, tasks, manager, samples, plan)
+    if results is None:
+        return None
+    return Run(
+        model=_describe_model(plan, lm),
+        settings=_settings(plan, results),
+        tasks={name: _task_run(task, results, failed.get(name)) for name, task in tasks.items()},
+        created=datetime.fromtimestamp(started, tz=UTC).isoformat(timespec="seconds"),
+        seconds=time.time() - started,
+        samples={name: _samples(task, results["samples"][name]) for name, task in tasks.items()},
+    )
+
+
+def load_model(plan: Plan) -> Any:
+    """Load the model that a plan names.
+
+    Raises:
+        ConfigError: lm-eval has no such backend.
+        ModelError: it cannot be loaded; the cause is chained.
+    """
+    if not isinstance(plan.model, str):
+        return plan.model
+    import lm_eval.models  # noqa: F401  (registers the backends)
+    from lm_eval.api.registry import get_model, model_registry
+
+    import harness.planted  # noqa: F401  (registers the planted models)
+
+    if plan.model not in model_registry:
+        raise ConfigError(unknown("model", plan.model, model_registry.keys()))
+    arguments = resolve_model_args(plan.model, dict(plan.model_args))
+    settings = {"batch_size": plan.batch_size, "device": plan.device}
+    try:
+        lm = get_model(plan.model).create_from_arg_obj(arguments, settings)
+    except ConfigError:
+        raise
+    except Exception as err:
+        raise ModelError(
+            f"model {plan.model!r} cannot be loaded: {type(err).__name__}: {err}"
+        ) from err
+    lm.selfcheck_revision = arguments.get("revision")  # lm-eval's servers forget it
+    return lm
+
+
+def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None:
+    splits = {name: task.split for name, task in tasks.items()}
+    if plan.subset is None:
+        return None
+    if plan.subset < 1:
+        raise ConfigError(f"subset must be at least 1, got {plan.subset}")
+    if plan.options.get("limit") is not None:
+        raise ConfigError(
+            "give either --subset (a seeded draw) or --limit (the first ones), not both"
+        )
+    return {
+        name: draw_subset(split.hashes, plan.subset, plan.subset_seed)
+        for name, split in splits.items()
+    }
+
+
+def _evaluate(
+    lm: Any,
+    tasks: Mapping[str, Any],
+    manager: Any,
+    samples: dict[str, list[int]] | None,
+    plan: Plan,
+) -> Any:
+    from lm_eval import simple_evaluate
+
+    return simple_evaluate(
+        model=lm,
+        tasks=list(tasks.values()),
+        task_manager=manager,
+        samples=samples,
+        batch_size=plan.batch_size,
+        **{**plan.options, "log_samples": True},
+    )
+
+
+def _describe_model(plan: Plan, lm: Any) -> dict[str, Any]:
+    bare = getattr(lm, "lm", lm)
+    inner = getattr(bare, "model", None)
+    return {
+        "backend": plan.model if isinstance(plan.model, str) else type(plan.model).__name__,
+        "args": dict(plan.model_args),
+        "fingerprint": fingerprint(bare),
+        "device": str(getattr(bare, "device", None)),
+        "dtype": str(getattr(inner, "dtype", None)),
+        "batch_size": getattr(bare, "batch_size", plan.batch_size),
+    }
+
+
+def _settings(plan: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
+    seeds = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+    options = ("apply_chat_template", "system_instruction", "gen_kwargs", "num_fewshot", "limit")
+    return {
+        "subset": plan.subset,
+        "subset_seed": None if plan.subset is None else plan.subset_seed,
+        **{name: plan.options.get(name) for name in options},
+        **{name: results["config"].get(name) for name in seeds},
+    }
+
+
+def _task_run(task: Any, results: Mapping[str, Any], failed: str | None) -> TaskRun:
+    samples = results["samples"][task.task_name]
+    split = task.split
+    return TaskRun(
+        version=task.file.version,
+        source=str(task.file.metadata["source"]),
+        data={
+            "path": split.ref.path,
+            "name": split.ref.name,
+            "split": split.ref.split,
+            "loaded_from": split.source,
+            "fingerprint": split.fingerprint,
+            "documents": len(split.docs),
+            "dropped_duplicates": split.dropped_duplicates,
+            "cluster": task.file.cluster,
+        },
+        documents=len(samples),
+        prompts_cut=sum(instance.cut for instance in task.instances),
+        metrics={} if failed or task.predict_only else _metrics(task, samples),
+        failed=failed,
+    )
+
+
+def _metrics(task: Any, samples: list[dict[str, Any]]) -> dict[str, Metric]:
+    metrics = {}
+    for name in task.file.metrics:
+        values = [sample[name] for sample in samples if sample[name] is not None]
+        clusters = [value.cluster for value in values]
+        mean = stats.mean(values) if values else None
+        interval = stats.interval(values, clusters, task.file.ranges[name])
+        metrics[name] = Metric(mean, interval, len(values), task.file.chance[name])
+    return metrics
+
+
+def _samples(task: Any, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "doc_id": sample["doc_id"],
+            "doc_hash": task.split.hashes[sample["doc_id"]],
+            "cluster": task.cluster(sample["doc"]),
+            "doc": sample["doc"],
+            "target": sample["target"],
+            "metrics": {name: sample.get(name) for name in task.file.metrics},
+            **task.evidence(sample),
+        }
+        for sample in samples
+    ]

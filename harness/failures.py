@@ -1,0 +1,65 @@
+"""A task that fails does not take the others with it, and is not forgotten either.
+
+lm-eval has no notion of a failed task. A failed one reports NaN for all metrics; whoever runs the
+evaluation collects the failures, and if that is lm-eval's own command, its exit status becomes 1.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+_collectors: list[dict[str, str]] = []
+
+
+def report(task: str, message: str) -> None:
+    """Note that a task failed, once; the message names the document and what went wrong."""
+    target = _collectors[-1] if _collectors else _uncollected
+    if task in target:
+        return
+    target[task] = message
+    log.error("Task %s failed: %s", task, message)
+    if target is _uncollected and _is_lm_eval_command():
+        atexit.register(_exit_with_failure)
+
+
+@contextmanager
+def collected() -> Iterator[dict[str, str]]:
+    """Collect failures (task -> message) instead of leaving them to the exit status."""
+    failures: dict[str, str] = {}
+    _collectors.append(failures)
+    try:
+        yield failures
+    finally:
+        _collectors.pop()
+
+
+_uncollected: dict[str, str] = {}
+
+
+def _is_lm_eval_command() -> bool:
+    program = Path(sys.argv[0])
+    return program.stem in {"lm_eval", "lm-eval"} or program.parts[-2:] == (
+        "lm_eval",
+        "__main__.py",
+    )
+
+
+def _exit_with_failure() -> None:
+    """End the process with status 1 after all other exit handlers have run.
+
+    An exit handler cannot change the status by returning or raising; results are written by now.
+    """
+    atexit.unregister(_exit_with_failure)
+    atexit._run_exitfuncs()
+    for task, message in _uncollected.items():
+        print(f"selfcheck: task {task} failed: {message}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,68 @@
+"""Hashes of files, each file read once: they are remembered on disk by path, size and mtime."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.cache import cache_home
+
+log = logging.getLogger(__name__)
+
+RACY_SECONDS = 2  # a file this fresh may change again without a new mtime
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file; a second look at an unchanged one (by size and mtime) does not read it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    real = path.resolve()
+    state = real.stat()
+    known = _read_memo().get(str(real))
+    if known is not None and known[:2] == [state.st_size, state.st_mtime_ns]:
+        return str(known[2])
+    digest = read_sha256(real)
+    if time.time() - state.st_mtime > RACY_SECONDS:
+        _remember(str(real), [state.st_size, state.st_mtime_ns, digest])
+    return digest
+
+
+def read_sha256(path: Path) -> str:
+    """Hash a file, reading it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read_memo() -> dict[str, list[Any]]:
+    try:
+        memo = json.loads((cache_home() / "hashes.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return memo if isinstance(memo, dict) else {}
+
+
+def _remember(path: str, entry: list[Any]) -> None:
+    memo = {known: value for known, value in _read_memo().items() if Path(known).exists()}
+    target = cache_home() / "hashes.json"
+    part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps({**memo, path: entry}), encoding="utf-8")
+        part.replace(target)
+    except OSError as err:
+        log.debug("Hash of %s is not remembered: %s", path, err)

@@ -1,0 +1,231 @@
+"""What a model is: the fingerprint that its answers are kept under; adapters by their folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from harness.demo import demo_model
+from harness.errors import ConfigError, ModelError
+from harness.hashes import file_sha256
+
+__all__ = ["adapter_base", "demo_model", "fingerprint", "resolve_model_args"]
+
+log = logging.getLogger(__name__)
+
+HF_BACKENDS = frozenset({"hf", "hf-auto", "huggingface"})
+ADAPTER_CONFIG = "adapter_config.json"
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.gguf")  # the first kind found is what loads
+ADAPTER_WEIGHTS = ("adapter_model*.safetensors", "adapter_model*.bin")
+TOKENIZER = (
+    "tokenizer*", "vocab*", "merges.txt", "*.model", "*.tiktoken", "special_tokens_map.json",
+    "added_tokens.json", "chat_template*",
+)  # fmt: skip
+HF_SETTINGS = (
+    "backend", "max_length", "add_bos_token", "custom_prefix_token_id", "truncation",
+    "think_end_token", "enable_thinking", "chat_template_args", "softmax_dtype",
+    "mixed_precision_dtype",
+)  # fmt: skip
+API_SETTINGS = ("model", "max_length", "add_bos_token", "tokenized_requests", "_truncate")
+PROBED = 64  # elements of each weight
+
+
+class _UnidentifiedError(Exception):
+    """Why a model has no fingerprint."""
+
+
+def fingerprint(lm: Any) -> str | None:
+    """Identify a model by all that its answers depend on; None (and a log line) if that is unknown.
+
+    For lm-eval's HF models: the files of weights, adapter, delta and tokenizer (read once, see
+    `harness.hashes`), chat template, configuration, generation settings, and a few elements of
+    each weight in memory: they tell apart what the files do not (a subfolder, weights changed
+    after loading). Equal for a copy in another folder. A model object, given by a caller who may
+    be training it, has none.
+
+    For servers: address, model name and, where set, the attribute `selfcheck_revision`; never a
+    key. Any lm-eval model may say itself who it is: attribute or method `selfcheck_fingerprint`.
+    """
+    bare = getattr(lm, "lm", lm)  # lm-eval's CachingLM
+    own = getattr(bare, "selfcheck_fingerprint", None)
+    if own is not None:
+        return str(own() if callable(own) else own)
+    kind = type(bare)
+    try:
+        told = {"class": f"{kind.__module__}.{kind.__qualname__}", **_describe(bare)}
+    except (_UnidentifiedError, ModelError, OSError, RuntimeError) as err:
+        _say_once(f"{kind.__name__}: its answers are not kept for other runs: {err}")
+        return None
+    text = json.dumps(told, sort_keys=True, default=_as_json)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def adapter_base(path: str | Path) -> str | None:
+    """Give the base model of a PEFT adapter's folder; None if this is no such folder.
+
+    Raises:
+        ModelError: its `adapter_config.json` cannot be read, or names no base model.
+    """
+    file = Path(path) / ADAPTER_CONFIG
+    if not file.is_file():
+        return None
+    try:
+        base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError) as err:
+        raise ModelError(f"{file}: cannot be read as a PEFT configuration: {err}") from err
+    if not isinstance(base, str) or not base:
+        raise ModelError(f"{file}: base_model_name_or_path is {base!r}; give pretrained= and peft=")
+    return base
+
+
+def resolve_model_args(model: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn `pretrained=<adapter folder>` into its base model, `peft=<folder>`, and its tokenizer.
+
+    The tokenizer is the adapter's if its folder has one and no other is asked for: it carries the
+    chat template of the training.
+
+    Raises:
+        ConfigError: `peft` is given as well.
+        ModelError: as `adapter_base`.
+    """
+    folder = args.get("pretrained")
+    base = adapter_base(folder) if model in HF_BACKENDS and isinstance(folder, str) else None
+    if base is None:
+        return dict(args)
+    if args.get("peft"):
+        raise ConfigError(
+            f"pretrained={folder} is an adapter, and peft={args['peft']} another: give the base "
+            f"model of the second as pretrained (that of the first is {base})"
+        )
+    own = {"tokenizer": folder} if Path(str(folder), "tokenizer_config.json").is_file() else {}
+    return {**own, **args, "pretrained": base, "peft": folder}
+
+
+def _describe(lm: Any) -> dict[str, Any]:
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
+    if names[0] == "lm_eval.models.huggingface.HFLM":
+        return _describe_hf(lm)
+    if "lm_eval.models.api_models.TemplateAPI" in names:
+        return _describe_server(lm)
+    raise _UnidentifiedError("unknown kind of model; it may define selfcheck_fingerprint")
+
+
+def _describe_hf(lm: Any) -> dict[str, Any]:
+    if not isinstance(lm.pretrained, str):
+        raise _UnidentifiedError("a model object was given, whose weights may change")
+    return {
+        "files": dict(_hf_files(lm)),
+        "weights": _probe(lm.model),
+        "config": _plain(lm.model.config.to_dict()),
+        "generation": _plain(lm.model.generation_config.to_dict()),
+        "tokenizer": [len(lm.tokenizer), lm.tokenizer.special_tokens_map],
+        "chat_template": lm.tokenizer.chat_template,
+        "settings": {name: getattr(lm, name) for name in HF_SETTINGS},
+    }
+
+
+def _describe_server(lm: Any) -> dict[str, Any]:
+    if not lm.base_url or not lm.model:
+        raise _UnidentifiedError("it has no address or no model name")
+    settings = {name: getattr(lm, name) for name in API_SETTINGS}
+    return {
+        "url": _without_secrets(lm.base_url),
+        "revision": getattr(lm, "selfcheck_revision", None),
+        **settings,
+    }
+
+
+def _hf_files(lm: Any) -> Iterator[tuple[str, Any]]:
+    revision = lm.revision or "main"
+    model = _locate(lm.pretrained, revision)
+    yield "model", _hash_files(model, WEIGHTS, first=True)
+    yield "code", _hash_files(model, ("*.py",))
+    yield "tokenizer", _hash_files(_locate(lm.tokenizer.name_or_path, revision), TOKENIZER)
+    if base := adapter_base(model):  # transformers loads an adapter's folder by itself
+        yield "base", _hash_files(_locate(base, "main"), WEIGHTS, first=True)
+        yield "own_adapter", _adapter_settings(model)
+    if lm.peft:
+        adapter = _locate(lm.peft, revision)
+        yield "adapter", _hash_files(adapter, ADAPTER_WEIGHTS, first=True)
+        yield "adapter_settings", _adapter_settings(adapter)
+    if lm.delta:
+        yield "delta", _hash_files(_locate(lm.delta, "main"), WEIGHTS, first=True)
+
+
+def _locate(name: str, revision: str) -> Path:
+    if not name:
+        raise _UnidentifiedError("its tokenizer was given as an object")
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (OSError, ValueError) as err:
+        raise _UnidentifiedError(f"{name} is neither a folder nor in the hub's cache") from err
+
+
+def _hash_files(folder: Path, patterns: Iterable[str], first: bool = False) -> dict[str, str]:
+    """Hash a folder's files by name; with `first` those of the first pattern that fits any."""
+    hashes: dict[str, str] = {}
+    for pattern in patterns:
+        files = sorted(file for file in folder.glob(pattern) if file.is_file())
+        hashes |= {file.name: file_sha256(file) for file in files}
+        if first and hashes:
+            return hashes
+    if first:
+        raise _UnidentifiedError(f"no weights in {folder}")
+    return hashes
+
+
+def _adapter_settings(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    return {key: value for key, value in told.items() if key != "base_model_name_or_path"}
+
+
+def _probe(model: Any) -> str:
+    digest = hashlib.sha256()
+    for name, weight in model.named_parameters():
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        if weight.device.type != "meta" and weight.numel():
+            flat = weight.detach().reshape(-1)
+            some = flat[:: max(1, flat.numel() // PROBED)][:PROBED]
+            digest.update(repr(some.float().cpu().tolist()).encode())
+    return digest.hexdigest()
+
+
+def _plain(config: Any) -> Any:
+    """Leave out of a configuration where it was loaded from, and by which version."""
+    if isinstance(config, Mapping):
+        return {
+            str(key): _plain(value)
+            for key, value in config.items()
+            if not str(key).startswith("_") and key != "transformers_version"
+        }
+    return config
+
+
+def _as_json(value: Any) -> Any:
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    query = [
+        (key, value)
+        for key, value in parse_qsl(parts.query)
+        if not any(word in key.lower() for word in ("key", "token", "secret", "sig"))
+    ]
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, urlencode(query), ""))
+
+
+@lru_cache(maxsize=256)
+def _say_once(line: str) -> None:
+    log.warning(line)

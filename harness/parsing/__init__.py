@@ -1,0 +1,17 @@
+"""Readers of what models write in free text: a value, or None with a reason; never an exception."""
+
+from harness.parsing.edits import read_edit
+from harness.parsing.labels import read_label
+from harness.parsing.reading import Reading
+from harness.parsing.redactions import read_redaction
+from harness.parsing.replies import is_refusal
+from harness.parsing.word_lists import read_word_list
+
+__all__ = [
+    "Reading",
+    "is_refusal",
+    "read_edit",
+    "read_label",
+    "read_redaction",
+    "read_word_list",
+]

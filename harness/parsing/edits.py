@@ -1,0 +1,35 @@
+"""The edited text in a reply."""
+
+from __future__ import annotations
+
+import re
+
+from harness.parsing.reading import Reading
+from harness.parsing.replies import (
+    drop_chatter,
+    drop_introduction,
+    drop_quotes,
+    is_refusal,
+    plain,
+)
+
+_QUOTED_THEN_REMARK = re.compile(r"[\"“]([^\"“”]{20,})[\"”]\s*\n[^\n\"“”]{0,300}$")
+
+
+def read_edit(answer: str) -> Reading[str]:
+    """Read the text that a model gives back: without introduction, quotes, fences and remarks.
+
+    >>> read_edit('Sure, here is the edited text:\\n\\n"A dull film."\\n\\nI changed "fine".').value
+    'A dull film.'
+    """
+    text = plain(answer)
+    if not text:
+        return Reading.unreadable("empty")
+    if is_refusal(text):
+        return Reading.unreadable("refusal")
+    text = drop_introduction(drop_chatter(drop_introduction(text)))
+    quoted = _QUOTED_THEN_REMARK.fullmatch(text)
+    text = drop_introduction(drop_quotes(quoted[1] if quoted else text))
+    if is_refusal(text):
+        return Reading.unreadable("refusal")
+    return Reading.read(text) if text else Reading.unreadable("empty")

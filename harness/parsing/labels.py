@@ -1,0 +1,154 @@
+"""Which label an answer gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.parsing.mentions import Mention, find_mentions
+from harness.parsing.reading import Reading
+from harness.parsing.replies import drop_quotes, is_refusal, plain
+from harness.words import Word, split_words
+
+UNKNOWN = "unknown"
+NEUTRAL = "neutral"
+_MAX_LENGTH = 20_000
+
+_SUBJECTS = frozenset(
+    {
+        "sentiment",
+        "answer",
+        "label",
+        "classification",
+        "verdict",
+        "conclusion",
+        "prediction",
+        "category",
+        "option",
+        "choice",
+        "overall",
+        "therefore",
+        "thus",
+        "hence",
+        "final",
+    }
+)
+_NOT_JOINED = re.compile(r"(?<!\w)(not)-", re.IGNORECASE)
+_FIRST_WORD = re.compile(
+    r"[\"'”’*\])]*(?:$|\s*[.,;!)\]\n—–(|]|\s+-|\s+(?:because|since|as|due|with|sentiment|review"
+    r"|text|overall|though|although|whether)\b)"
+)
+
+
+def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
+    """Read which label an answer gives, as a person would.
+
+    In this order: a label that is the first word; the last one that the answer states; a label
+    that heads a line; the only one mentioned. A negated label is not given; "cannot be
+    determined" outweighs the labels in its sentence; an echoed list of options gives none.
+
+    Args:
+        answer: what the model wrote.
+        forms: label -> the ways to say it, in lower case. The labels "unknown" and "neutral" are
+            treated as such where they occur.
+
+    >>> forms = {"positive": ("positive",), "negative": ("negative",)}
+    >>> read_label("The sentiment is not positive but negative.", forms).value
+    'negative'
+    """
+    text = _NOT_JOINED.sub(r"\1 ", drop_quotes(plain(answer[:_MAX_LENGTH])).replace("_", " "))
+    if not text:
+        return Reading.unreadable("empty")
+    words = split_words(text)
+    mentions = find_mentions(text, words, forms)
+    given = [mention for mention in mentions if not mention.negated]
+    given = _drop_questions(text, words, _drop_undecided(words, given))
+    if is_refusal(text):
+        return _stated(words, given) or Reading.unreadable("refusal")
+    return (
+        (None if _echoes_options(given, forms) else _first_word(text, words, given))
+        or _stated(words, given)
+        or _neither(mentions, forms)
+        or _only(mentions, given)
+    )
+
+
+def _drop_undecided(words: Sequence[Word], given: Sequence[Mention]) -> list[Mention]:
+    """Keep only "cannot be determined" where a sentence says it, and count it as stated."""
+    undecided = {mention.sentence for mention in given if _is_undecided(words, mention)}
+    return [
+        mention._replace(stated=True, listed=False) if mention.sentence in undecided else mention
+        for mention in given
+        if mention.sentence not in undecided or _is_undecided(words, mention)
+    ]
+
+
+def _is_undecided(words: Sequence[Word], mention: Mention) -> bool:
+    if mention.label != UNKNOWN or (mention.listed and mention.first > 0):
+        return False
+    following = words[mention.last + 1].key if mention.last + 1 < len(words) else ""
+    return mention.phrase != (UNKNOWN,) or following in {"whether", "if", "what"}
+
+
+def _drop_questions(text: str, words: Sequence[Word], given: Sequence[Mention]) -> list[Mention]:
+    asked = {
+        mention.sentence
+        for mention in given
+        if re.match(r"[^.!?\n]{0,300}\?", text[words[mention.last].end :][:302])
+    }
+    return [mention for mention in given if mention.sentence not in asked] or list(given)
+
+
+def _echoes_options(given: Sequence[Mention], forms: Mapping[str, Sequence[str]]) -> bool:
+    """Say whether the answer repeats every option letter: "A) office B) garden"."""
+    lettered = {label for label, said in forms.items() if any(len(form) == 1 for form in said)}
+    repeated = {mention.label for mention in given if len("".join(mention.phrase)) == 1}
+    return len(lettered) > 1 and lettered <= repeated
+
+
+def _first_word(text: str, words: Sequence[Word], given: Sequence[Mention]) -> Reading[str] | None:
+    if not given or given[0].first != 0 or given[0].listed:
+        return None
+    rest = text[words[given[0].last].end :][:40]
+    letter = len(given[0].phrase[0]) == 1 and rest[:1] in {")", ":"}
+    return Reading.read(given[0].label) if letter or _FIRST_WORD.match(rest) else None
+
+
+def _stated(words: Sequence[Word], given: Sequence[Mention]) -> Reading[str] | None:
+    """Take the last label stated of the answer itself, else the last one stated at all."""
+    stated = [mention for mention in given if mention.stated and not mention.listed]
+    if not stated:
+        return None
+    sentences = _subject_sentences(words, stated)
+    about = [mention for mention in stated if mention.sentence in sentences]
+    return Reading.read((about or stated)[-1].label)
+
+
+def _subject_sentences(words: Sequence[Word], stated: Sequence[Mention]) -> set[int]:
+    """Find the sentences that name the sentiment, the answer, ... shortly before the label."""
+    return {
+        mention.sentence
+        for mention in stated
+        if any(w.key in _SUBJECTS for w in words[max(0, mention.first - 12) : mention.first])
+    }
+
+
+def _neither(
+    mentions: Sequence[Mention], forms: Mapping[str, Sequence[str]]
+) -> Reading[str] | None:
+    """Read "neither positive nor negative" as neutral where that is a label."""
+    denied = {mention.label for mention in mentions if mention.negated}
+    definite = set(forms) - {NEUTRAL, UNKNOWN}
+    given = any(mention.label in forms and not mention.negated for mention in mentions)
+    if NEUTRAL in forms and len(definite) > 1 and definite <= denied and not given:
+        return Reading.read(NEUTRAL)
+    return None
+
+
+def _only(mentions: Sequence[Mention], given: Sequence[Mention]) -> Reading[str]:
+    labels = {mention.label for mention in given}
+    if len(labels) > 1:
+        return Reading.unreadable("several labels")
+    if labels:
+        return Reading.read(labels.pop())
+    return Reading.unreadable("negated label" if mentions else "no label")

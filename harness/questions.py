@@ -1,0 +1,54 @@
+"""What a check says to a model: questions, and the generator that asks them.
+
+A protocol is a generator: it yields one `Question`, or a list of independent ones that may be
+answered together, receives the answer or the list of answers, and returns an `Outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question in a fresh conversation: nobody sees earlier questions or answers.
+
+    Attributes:
+        stage: what the question is for, unique within a dialogue ("predict", "explain", ...).
+        text: the user's turn.
+        cue: appended for a model without a chat template, where it goes on writing.
+        until: strings that end the answer of a model without a chat template.
+        max_tokens: longest answer, in tokens.
+        to: who is asked; `MODEL` is the model under test.
+    """
+
+    stage: str
+    text: str
+    cue: str = ""
+    until: tuple[str, ...] = ()
+    max_tokens: int = 64
+    to: str = MODEL
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a dialogue found out about one document.
+
+    Attributes:
+        metrics: a value for every metric of the check; None where it does not apply.
+        read: per stage, what was read from the answer (JSON-able), for the record.
+    """
+
+    metrics: Mapping[str, float | None]
+    read: Mapping[str, object] = field(default_factory=dict)
+
+
+T = TypeVar("T")
+Asked = Question | list[Question]
+Step = Generator[Asked, "str | list[str]", T]
+"""A part of a dialogue that ends with a T."""
+Dialogue = Step[Outcome]

@@ -1,0 +1,81 @@
+"""Which tasks a run takes, and which of their documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.data import missing, tasks_path
+from harness.errors import ConfigError, MissingDataError, unknown
+
+if TYPE_CHECKING:
+    from lm_eval.tasks import TaskManager
+
+    from harness.tasks import SelfcheckTask
+
+
+def build_manager(include_path: Sequence[str | Path] = ()) -> TaskManager:
+    """Index our task files, and those in other folders; lm-eval's own 13,000 take many seconds."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(include_path=[tasks_path(), *include_path], include_defaults=False)
+
+
+def match_names(patterns: Iterable[str], manager: TaskManager) -> list[str]:
+    """Find the tasks that names, tags and glob patterns mean, in order, each once.
+
+    Raises:
+        ConfigError: names every pattern that means nothing, with the nearest name.
+    """
+    tags = {tag: sorted(manager.task_index[tag].tags) for tag in manager.all_tags}
+    names, faults = [], []
+    for pattern in patterns:
+        found = [
+            leaf
+            for name in [*manager.all_subtasks, *tags]
+            if fnmatchcase(name, pattern)
+            for leaf in tags.get(name, [name])
+        ]
+        names += found
+        if not found:
+            faults.append(unknown("task", pattern, [*manager.all_subtasks, *tags]))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return list(dict.fromkeys(names))
+
+
+def drop_unavailable(
+    tasks: Mapping[str, SelfcheckTask],
+) -> tuple[dict[str, SelfcheckTask], list[str]]:
+    """Leave out tasks whose data is nowhere to be had; give what is left, and a line on the others.
+
+    Raises:
+        MissingDataError: nothing is left.
+    """
+    lacking = missing({task.ref for task in tasks.values()})
+    left = {name: task for name, task in tasks.items() if task.ref not in lacking}
+    if not left:
+        raise MissingDataError("\n".join(str(fault) for fault in lacking.values()))
+    dropped = [f"{name} (no data: {task.ref})" for name, task in tasks.items() if name not in left]
+    return left, dropped
+
+
+def draw_subset(hashes: Sequence[str], size: int, seed: int) -> list[int]:
+    """Draw documents: the same ones for every model, machine and order of the data.
+
+    Args:
+        hashes: one per document.
+        size: how many to draw; all if there are no more.
+        seed: another seed draws others.
+
+    Returns:
+        Ascending indices: lm-eval mislabels documents otherwise.
+    """
+
+    def rank(place: int) -> str:
+        return hashlib.sha256(f"{seed} {hashes[place]}".encode()).hexdigest()
+
+    return sorted(sorted(range(len(hashes)), key=rank)[:size])

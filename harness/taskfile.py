@@ -1,0 +1,163 @@
+"""What a task file says, checked: every key has a reader, every metric a chance level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.data import DataRef
+from harness.errors import ConfigError, unknown
+
+REQUIRED = frozenset(
+    {"task", "dataset_path", "test_split", "cluster", "chance", "metric_list", "metadata"}
+)
+OPTIONAL = frozenset(
+    {
+        "class",
+        "task_alias",
+        "tag",
+        "dataset_name",
+        "dataset_revision",
+        "generation_kwargs",
+        "repeats",
+    }
+)
+METRIC_KEYS = frozenset({"metric", "aggregation", "higher_is_better", "range"})
+
+
+@dataclass(frozen=True)
+class TaskFile:
+    """A task file, checked.
+
+    Attributes:
+        place: the file, for messages.
+        common: the keys that all our tasks have.
+        own: the keys of this kind of task.
+        metadata: the file's own metadata. lm-eval merges model arguments into what it hands over:
+            a `version` among them must not count, and an API key must not be recorded.
+    """
+
+    place: str
+    common: Mapping[str, Any]
+    own: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any], own_keys: frozenset[str]) -> TaskFile:
+        """Check what lm-eval hands over of a task file.
+
+        Raises:
+            ConfigError: names all unknown and missing keys, and what is wrong with the metrics.
+        """
+        merged = config.get("metadata") or {}
+        place = str(merged.get("config_source", f"task {config.get('task')!r}"))
+        known = REQUIRED | OPTIONAL | own_keys
+        faults = [unknown("key", str(key), known) for key in config if key not in known]
+        faults += [f"key {key!r} is missing" for key in sorted(REQUIRED - set(config))]
+        common = {key: value for key, value in config.items() if key in REQUIRED | OPTIONAL}
+        own = {key: value for key, value in config.items() if key in own_keys}
+        metadata = _declared(place, merged)
+        faults += [
+            f"metadata lacks {key!r}" for key in ("version", "source") if key not in metadata
+        ]
+        if not faults:
+            faults += _metric_faults(common["metric_list"], common["chance"])
+        if faults:
+            raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
+        return cls(place, common, own, metadata)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The declared metrics."""
+        return tuple(entry["metric"] for entry in self.common["metric_list"])
+
+    @property
+    def higher_is_better(self) -> dict[str, bool | None]:
+        """The direction of each metric; None where it has none."""
+        return {e["metric"]: e.get("higher_is_better") for e in self.common["metric_list"]}
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float] | None]:
+        """The lowest and highest value of each metric; None if unbounded."""
+        entries = {e["metric"]: e.get("range", [0, 1]) for e in self.common["metric_list"]}
+        return {name: tuple(bounds) if bounds else None for name, bounds in entries.items()}
+
+    @property
+    def chance(self) -> Mapping[str, float | None]:
+        """What each metric gives for guessing; None where that is no fixed number."""
+        return dict(self.common["chance"])
+
+    @property
+    def cluster(self) -> str:
+        """The column that names what documents share, or "doc"."""
+        return str(self.common["cluster"])
+
+    @property
+    def version(self) -> Any:
+        """The version of prompts, parsers and metrics together."""
+        return self.metadata["version"]
+
+    @property
+    def ref(self) -> DataRef:
+        """Where the documents come from."""
+        return DataRef(
+            path=self.common["dataset_path"],
+            name=self.common.get("dataset_name"),
+            split=self.common["test_split"],
+            revision=self.common.get("dataset_revision") or "main",
+        )
+
+    def lm_eval_config(self, output_type: str = "generate_until", num_fewshot: int = 0) -> Any:
+        """Give the part that lm-eval reads; `output_type` makes it apply `--gen_kwargs`."""
+        from lm_eval.config.task import TaskConfig
+
+        generates = output_type == "generate_until"
+        settings = {"until": [], "do_sample": False, **(self.common.get("generation_kwargs") or {})}
+        return TaskConfig(
+            task=self.common["task"],
+            task_alias=self.common.get("task_alias"),
+            dataset_path=self.common["dataset_path"],
+            dataset_name=self.common.get("dataset_name"),
+            test_split=self.common["test_split"],
+            metric_list=[dict(entry) for entry in self.common["metric_list"]],
+            output_type=output_type,
+            generation_kwargs=settings if generates else None,
+            num_fewshot=num_fewshot,
+            repeats=self.common.get("repeats", 1),
+            metadata={**self.metadata, "config_source": self.place},
+        )
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Say in which file a fault is."""
+        try:
+            yield
+        except KeyError as err:
+            raise ConfigError(f"{self.place}: key {err} is missing") from err
+        except ConfigError as err:
+            raise ConfigError(f"{self.place}: {err}") from err
+
+
+def _declared(place: str, merged: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not Path(str(merged.get("config_source", ""))).is_file():
+        return {key: merged[key] for key in ("version", "source") if key in merged}
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    declared: Mapping[str, Any] = load_yaml(place, resolve_func=False).get("metadata") or {}
+    return declared
+
+
+def _metric_faults(entries: list[Mapping[str, Any]], chance: Mapping[str, Any]) -> Iterator[str]:
+    names = [entry.get("metric") for entry in entries]
+    for entry in entries:
+        for key in set(entry) - METRIC_KEYS:
+            yield unknown(f"key of metric {entry.get('metric')!r}", str(key), METRIC_KEYS)
+        if entry.get("aggregation") != "applicable_mean":
+            yield f"metric {entry.get('metric')!r}: aggregation must be 'applicable_mean'"
+    for name in set(names) - set(chance):
+        yield f"chance lacks the metric {name!r} (null: no fixed number)"
+    for name in set(chance) - set(names):
+        yield unknown("metric in chance", str(name), [str(n) for n in names])

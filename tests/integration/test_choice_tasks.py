@@ -1,0 +1,140 @@
+"""Multiple choice: lm-eval's numbers where they are right, and an error where they are not."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from lm_eval import simple_evaluate
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+
+from harness import failures
+from harness.choice_tasks import builtin_file
+from harness.data import tasks_path
+from harness.scoring import best_choice, is_tied
+from tests.doubles import FunctionLM
+
+MC = ("sample_truthfulness_mc1", "sample_truthfulness_mc2")
+SAMPLE = tasks_path() / "sample" / "truthfulness" / "validation.jsonl"
+
+
+def manager():
+    return TaskManager(include_path=tasks_path(), include_defaults=False)
+
+
+def evaluate(lm, tasks=MC, limit=12, **more):
+    return simple_evaluate(model=lm, tasks=list(tasks), task_manager=manager(), limit=limit, **more)
+
+
+def stock(lm, name, file, limit):
+    """lm-eval's own task on the same documents, through `ConfigurableTask` and nothing of ours."""
+    import datasets
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    class Stock(ConfigurableTask):
+        def download(self, *_, **__):
+            self.dataset = {"validation": datasets.Dataset.from_list(rows)}
+
+    config = load_yaml(builtin_file(f"truthfulqa/truthfulqa_{name}.yaml"))
+    config.pop("tag", None)
+    return simple_evaluate(
+        model=lm, tasks=[Stock(config=config)], task_manager=manager(), limit=limit
+    )
+
+
+@pytest.mark.parametrize("checkpoint", ["tiny_gpt2", "tiny_t5"])
+@pytest.mark.parametrize("name", ["mc1", "mc2"])
+def test_scores_equal_stock_lm_eval_document_by_document(checkpoint, name, request):
+    lm = HFLM(str(request.getfixturevalue(checkpoint)), device="cpu", batch_size=4, dtype="float32")
+    ours = evaluate(lm, [f"sample_truthfulness_{name}"])["samples"][f"sample_truthfulness_{name}"]
+    theirs = stock(lm, name, SAMPLE, 12)["samples"][f"truthfulqa_{name}"]
+    untied = [(o, t) for o, t in zip(ours, theirs, strict=True) if not o["ties"]]
+    assert len(untied) >= 10
+    for our, their in untied:
+        assert our["doc"] == their["doc"]
+        assert our["acc"] == pytest.approx(their["acc"], abs=1e-4)
+        for (score, greedy), (expected, expected_greedy) in zip(
+            our["filtered_resps"], their["filtered_resps"], strict=False
+        ):
+            assert score == pytest.approx(expected, abs=1e-4) and greedy == expected_greedy
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_non_finite_score_fails_its_task_and_names_the_document(broken):
+    def score(context, choice):
+        return broken if choice.startswith(" ") and "4" in choice else -1.0
+
+    lm = FunctionLM(lambda prompt: "positive")
+    lm.score = lambda context, choice: broken if len(choice) % 7 == 0 else -float(len(choice))
+    with failures.collected() as failed:
+        results = evaluate(lm, [*MC, "sample_importance_sentiment"], limit=None)["results"]
+    assert set(failed) == set(MC)
+    assert all("document" in told and "the model's score is" in told for told in failed.values())
+    assert all(math.isnan(results[name]["acc,none"]) for name in MC)
+    assert results["sample_importance_sentiment"]["committed,none"] == 1.0
+
+
+def test_all_choices_tied_score_their_expected_value_not_one():
+    results = evaluate(FunctionLM(), limit=None)
+    samples = results["samples"][MC[0]]
+    for sample in samples:
+        assert sample["acc"] == pytest.approx(1 / len(sample["doc"]["mc1_targets"]["choices"]))
+    assert results["results"][MC[0]]["ties,none"] == 1.0
+    assert results["results"][MC[0]]["lift,none"] == 0.0
+
+
+def test_mc2_very_unlikely_choices_do_not_end_in_zero_over_zero():
+    lm = FunctionLM()
+    lm.score = lambda context, choice: -5000.0 - len(choice)
+    told = evaluate(lm, [MC[1]], limit=None)["samples"][MC[1]]
+    for sample in told:
+        labels, choices = (sample["doc"]["mc2_targets"][key] for key in ("labels", "choices"))
+        weights = [math.exp(min(map(len, choices)) - len(choice)) for choice in choices]
+        expected = sum(w for w, label in zip(weights, labels, strict=True) if label) / sum(weights)
+        assert sample["acc"] == pytest.approx(expected)
+
+
+def test_mc2_unsorted_labels_are_read_one_by_one(tmp_path, monkeypatch):
+    rows = [
+        {
+            "question": f"Question {n}?",
+            "mc1_targets": {"choices": ["Yes.", "No."], "labels": [1, 0]},
+            "mc2_targets": {"choices": ["Aa.", "Bbb.", "Cccc."], "labels": [1, 0, 1]},
+        }
+        for n in range(3)
+    ]
+    folder = tmp_path / "truthfulqa__truthful_qa" / "multiple_choice"
+    folder.mkdir(parents=True)
+    (folder / "validation.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path))
+    lm = FunctionLM()
+    lm.score = lambda context, choice: math.log({"A": 0.2, "B": 0.5, "C": 0.3}[choice[1]])
+    told = evaluate(lm, ["selfcheck_truthfulqa_mc2"], limit=None)
+    assert told["results"]["selfcheck_truthfulqa_mc2"]["acc,none"] == pytest.approx(0.5)
+
+
+def test_answer_only_control_keeps_the_primer_and_empties_the_question():
+    lm = FunctionLM()
+    evaluate(lm, [MC[0]], limit=1)
+    contexts = sorted({args[0] for batch in lm.batches for args in batch}, key=len)
+    assert len(contexts) == 2
+    assert contexts[0].endswith("\n\nQ: \nA:") and "What is human life expectancy" in contexts[0]
+
+
+def test_equal_choices_of_two_tasks_are_scored_once():
+    lm = FunctionLM()
+    evaluate(lm, limit=3)
+    asked = [args for batch in lm.batches for args in batch]
+    assert len(asked) == len(set(asked))
+
+
+def test_best_choice_shares_a_tie_and_is_tied_says_so():
+    # two of three best, one of them right: expected accuracy 1/2
+    assert best_choice([0.0, -1.0, 0.0], {0}) == 0.5
+    assert best_choice([-2.0, -1.0, -3.0], {1}) == 1.0
+    assert is_tied([0.0, 0.0]) and not is_tied([0.0, -1.0])
