@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -25,16 +24,6 @@ log = logging.getLogger(__name__)
 
 CPU_BATCH_SIZE = 32
 Args = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Sent:
-    """The answers to a batch, in its order, and what became of its questions."""
-
-    answers: list[Any]
-    repeated: int
-    cached: int
-    new: int
 
 
 class Backend:
@@ -55,7 +44,7 @@ class Backend:
         self._awaited: set[str] = set()
         settle_batch_size(self.bare)
 
-    def ask(self, kind: str, requests: Sequence[Args]) -> Sent:
+    def ask(self, kind: str, requests: Sequence[Args]) -> list[Any]:
         """Answer requests of one kind ("generate_until", "loglikelihood").
 
         Equal requests are answered once, except sampled ones, which are never shared or kept. On
@@ -71,12 +60,16 @@ class Backend:
         cached = self._look_up(kind, list(unasked))
         self.known.update(cached)
         new = {key: args for key, args in unasked.items() if key not in cached}
+        log.info(
+            "  %d duplicates saved, %d answers from the cache, %d to ask",
+            len(keys) - len(unasked), len(cached), len(new),
+        )  # fmt: skip
         self._send(kind, new)
         answers = [self.known[key] for key in keys]
         for key in keys:
             if key.startswith("sampled"):
                 self.known.pop(key, None)
-        return Sent(answers, len(keys) - len(unasked), len(cached), len(new))
+        return answers
 
     def largest(self, number: int) -> int:
         """Give the largest of the numbers that the ranks hold."""

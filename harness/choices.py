@@ -41,12 +41,9 @@ def answer_choices(lm: Any, requests: list[ChoiceInstance]) -> list[Score]:
     """
     with ResponseCache.default() as cache:
         backend = Backend(lm, cache)
-        sent = backend.ask("loglikelihood", [request.args for request in requests])
-    log.info(
-        "%d choices: %d different, %d from the cache, %d new",
-        len(requests), sent.cached + sent.new, sent.cached, sent.new,
-    )  # fmt: skip
-    scores = [(float(score), bool(greedy)) for score, greedy in sent.answers]
+        log.info("Scoring %d choices", len(requests))
+        told = backend.ask("loglikelihood", [request.args for request in requests])
+    scores = [(float(score), bool(greedy)) for score, greedy in told]
     _count_cuts(lm, requests)
     broken = _broken_tasks(backend, requests, scores)
     return [

@@ -168,14 +168,9 @@ def _round(
         requests = [
             talks[who].settings.request(question, backends[name]) for who, _, question in asked
         ]
-        _log_round(
-            number, name, [question.stage for _, _, question in asked], len(set(map(str, requests)))
-        )
-        sent = backends[name].ask("generate_until", requests)
-        log.info(
-            "  %d already answered, %d from the cache, %d new", sent.repeated, sent.cached, sent.new
-        )
-        for (who, place, question), args, answer in zip(asked, requests, sent.answers, strict=True):
+        _log_round(number, name, [question.stage for _, _, question in asked])
+        told = backends[name].ask("generate_until", requests)
+        for (who, place, question), args, answer in zip(asked, requests, told, strict=True):
             cut = is_cut(backends[name].lm, "generate_until", args)
             talks[who].note(question, args[0], answer, cut)
             answers[who, place] = answer
@@ -185,12 +180,10 @@ def _round(
             _advance(talk, given, backends, failed)
 
 
-def _log_round(number: int, name: str, stages: list[str], different: int) -> None:
+def _log_round(number: int, name: str, stages: list[str]) -> None:
     counts = ", ".join(f"{count} {stage}" for stage, count in sorted(Counter(stages).items()))
-    log.info(
-        "Round %d to the %s: %d questions (%s), %d duplicates saved",
-        number, name, len(stages), counts or "none on this rank", len(stages) - different,
-    )  # fmt: skip
+    told = counts or "none on this rank"
+    log.info("Round %d to the %s: %d questions (%s)", number, name, len(stages), told)
 
 
 def _advance(

@@ -27,9 +27,8 @@ from harness.stats import Interval
 
 SCHEMA = 1
 _PACKAGES = ("selfcheck-harness", "lm-eval", "torch", "transformers", "datasets", "peft", "numpy")
-_SECRET = re.compile(
-    r"(?i)((?:key|token|secret|password|authorization|credential)\w*)(['\"]?\s*[=:]\s*)"
-)
+_SECRET_NAME = r"(?i:(?<![a-z])(?:api_?key|key|token|secret|password|authorization|credentials?))"
+_SECRET_VALUE = re.compile(rf"({_SECRET_NAME}['\"]?\s*[=:]\s*['\"]?)(?i:bearer\s+)?[^,\s'\"}}]+")
 
 
 @dataclass(frozen=True)
@@ -116,19 +115,12 @@ def without_secrets(told: Any) -> Any:
     """
     if isinstance(told, Mapping):
         return {
-            key: "***" if _SECRET.match(f"{_last_word(str(key))}=") else without_secrets(value)
+            key: "***" if re.search(f"{_SECRET_NAME}$", str(key)) else without_secrets(value)
             for key, value in told.items()
         }
     if isinstance(told, (list, tuple)):
         return [without_secrets(value) for value in told]
-    if isinstance(told, str):
-        return re.sub(_SECRET.pattern + r"[^,\s'\"}]+", r"\1\2***", told)
-    return told
-
-
-def _last_word(name: str) -> str:
-    found = re.search(r"(?i)(key|token|secret|password|authorization|credential)\w*$", name)
-    return found[0] if found else ""
+    return _SECRET_VALUE.sub(r"\1***", told) if isinstance(told, str) else told
 
 
 def _record(run: Run) -> Any:

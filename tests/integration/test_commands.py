@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from harness import linking
 from harness.commands import main
 from harness.data import tasks_path
+from tests.tiny import save_tiny_gpt2
 
 PLANTED = ["run", "--model", "planted", "--tasks", "sample_importance_sentiment", "--subset", "4"]
 
@@ -137,30 +140,80 @@ def test_importing_harness_adds_nothing_to_lm_eval():
     assert told.stdout.split() == ["False", "True"]
 
 
+def lm_eval(model: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run plain `lm_eval` with our task files."""
+    line = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={model}"]
+    line += ["--include_path", str(tasks_path()), "--limit", "2", "--batch_size", "4", *options]
+    return subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SELFCHECK_CACHE": "off", **environment},
+    )
+
+
+@pytest.mark.slow
+def test_plain_lm_eval_glob_runs_every_task_on_local_data(tmp_path, tiny_gpt2):
+    data = write_tiny_data(tmp_path / "data")
+    told = lm_eval(
+        tiny_gpt2,
+        "--tasks",
+        "selfcheck_*",
+        "--output_path",
+        str(tmp_path / "out"),
+        SELFCHECK_DATA=str(data),
+    )
+    assert told.returncode == 0, told.stderr[-3000:]
+    results = json.loads(next((tmp_path / "out").rglob("results_*.json")).read_text())["results"]
+    expected = [path.stem for path in tasks_path().rglob("selfcheck_*.yaml")]
+    assert sorted(results) == sorted(expected)
+
+
 @pytest.mark.slow
 def test_plain_lm_eval_failed_task_leaves_the_others_written_and_status_one(tmp_path):
-    import math
-
-    from safetensors.torch import load_file, save_file
-
-    from tests.tiny import save_tiny_gpt2
-
     model = save_tiny_gpt2(tmp_path / "model")
     weights = load_file(model / "model.safetensors")
     weights["transformer.ln_f.weight"][:] = math.nan
     save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
-    line = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={model}"]
-    line += ["--include_path", str(tasks_path()), "--limit", "2", "--batch_size", "4"]
-    line += ["--tasks", "sample_truthfulness_mc1,sample_importance_sentiment", "--log_samples"]
-    told = subprocess.run(
-        [*line, "--output_path", str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SELFCHECK_CACHE": "off"},
-    )
+    tasks = ["--tasks", "sample_truthfulness_mc1,sample_importance_sentiment", "--log_samples"]
+    told = lm_eval(model, *tasks, "--output_path", str(tmp_path / "out"))
     assert told.returncode == 1, told.stderr[-3000:]
     assert "task sample_truthfulness_mc1 failed: document 0" in told.stderr
     results = json.loads(next((tmp_path / "out").rglob("results_*.json")).read_text())["results"]
     assert results["sample_importance_sentiment"]["committed,none"] in (0.0, 0.5, 1.0)
     assert str(results["sample_truthfulness_mc1"]["acc,none"]) == "nan"
     assert len(list((tmp_path / "out").rglob("samples_*.jsonl"))) == 2
+
+
+@pytest.mark.slow
+def test_plain_lm_eval_missing_data_is_named_for_all_tasks(tmp_path, tiny_gpt2):
+    environment = {"SELFCHECK_DATA": str(tmp_path), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    told = lm_eval(tiny_gpt2, "--tasks", "selfcheck_*", **environment)
+    assert told.returncode == 1
+    for name in ("stanfordnlp/imdb", "nyu-mll/glue", "truthfulqa/truthful_qa", "selfcheck-sample"):
+        assert name in told.stderr
+
+
+def write_tiny_data(folder: Path) -> Path:
+    """Write two documents for every data set of the `selfcheck_*` tasks."""
+    reviews = ["A fine film, warm and wise.", "A dull film, cold and cruel."]
+    mc1 = {"choices": ["It is one.", "It is two."], "labels": [1, 0]}
+    mc2 = {"choices": ["It is one.", "One.", "It is two."], "labels": [1, 1, 0]}
+    rows = {
+        "stanfordnlp__imdb/test": [
+            {"text": text, "label": 1 - place} for place, text in enumerate(reviews)
+        ],
+        "nyu-mll__glue/sst2/validation": [
+            {"sentence": text, "label": 1 - place, "idx": place}
+            for place, text in enumerate(reviews)
+        ],
+        "truthfulqa__truthful_qa/multiple_choice/validation": [
+            {"question": f"What is {n} minus {n - 1}?", "mc1_targets": mc1, "mc2_targets": mc2}
+            for n in (2, 3)
+        ],
+    }
+    for name, documents in rows.items():
+        path = folder / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(map(json.dumps, documents)), encoding="utf-8")
+    return folder

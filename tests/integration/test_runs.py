@@ -178,7 +178,11 @@ def test_without_secrets_blanks_arguments_by_name_and_in_command_lines():
                 "auth_token": "sk-2",
                 "max_tokens": 5,
             },
-            "command": ["--model-args", "pretrained=m,api_key=sk-3,x=1", "--header=token: sk-4"],
+            "command": [
+                "--model-args",
+                "pretrained=m,api_key=sk-3,x=1",
+                "header={'Authorization': 'Bearer sk-4'}",
+            ],
         }
     )
     assert "sk-" not in json.dumps(told)

@@ -175,7 +175,8 @@ def test_answer_dialogues_surrogates_and_control_characters_survive_as_json():
 def test_answer_dialogues_progress_names_stage_questions_and_duplicates(caplog):
     caplog.set_level(logging.INFO, logger="harness")
     answer_dialogues(FunctionLM(), [request(one_question("a"), doc_id=n) for n in range(4)])
-    assert "Round 1 to the model: 4 questions (4 ask), 3 duplicates saved" in caplog.text
+    assert "Round 1 to the model: 4 questions (4 ask)" in caplog.text
+    assert "3 duplicates saved, 0 answers from the cache, 1 to ask" in caplog.text
 
 
 def test_settings_request_plain_text_has_system_instruction_cue_and_stop_strings():
