@@ -23,6 +23,8 @@ from harness.models import fingerprint
 log = logging.getLogger(__name__)
 
 CPU_BATCH_SIZE = 32
+LONGEST_PROBE = 4096
+TOKEN_LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 Args = tuple[Any, ...]
 
 
@@ -117,11 +119,14 @@ class Backend:
             answers = getattr(self.lm, kind)(batch)
         finally:
             self.bare.set_cache_hook(hook)
-        for key, answer in zip(new, answers, strict=False):
-            if not isinstance(answer, (str, tuple, list)):
-                raise ModelError(f"{type(self.bare).__name__}.{kind} gave {answer!r} for an answer")
+        told = dict(zip(new, answers, strict=False))
+        good = {key: one for key, one in told.items() if isinstance(one, (str, tuple, list))}
+        for key, answer in good.items():
             self.known[key] = answer
             self._put(kind, key, answer)
+        if len(good) < len(new):
+            bad = next((one for key, one in told.items() if key not in good), "too few answers")
+            raise ModelError(f"{type(self.bare).__name__}.{kind} gave {bad!r} for an answer")
 
     def _keep(self, kind: str, args: Any, answer: Any) -> None:
         """Keep an answer as it arrives; backends that rewrite requests report others than sent."""
@@ -135,24 +140,36 @@ class Backend:
     def _put(self, kind: str, key: str, answer: Any) -> None:
         if self.cache is None or self.fingerprint is None or key.startswith("sampled"):
             return
-        if isinstance(answer, str) or math.isfinite(answer[0]):
+        if isinstance(answer, str):
+            sound = bool(answer) or not _is_server(self.bare)  # lm-eval turns a failure into ""
+        else:
+            sound = math.isfinite(answer[0])
+        if sound:
             self.cache.put(self.fingerprint, kind, key, answer)
 
 
 def is_sampled(settings: dict[str, Any]) -> bool:
-    """Say whether generation settings draw at random; by lm-eval's rule."""
-    sample = settings.get("do_sample")
-    return bool(float(settings.get("temperature") or 0) > 0 if sample is None else sample)
+    """Say whether generation settings may draw at random: servers look at the temperature alone."""
+    return bool(settings.get("do_sample")) or float(settings.get("temperature") or 0) > 0
 
 
 def settle_batch_size(lm: Any) -> None:
     """Settle an `auto` batch size for the whole run: lm-eval would probe again for every batch."""
     if getattr(lm, "batch_size_per_gpu", None) != "auto":
         return
-    on_cpu = lm.device.type == "cpu"
-    lm.batch_size_per_gpu = CPU_BATCH_SIZE if on_cpu else lm._detect_batch_size()
+    lm.batch_size_per_gpu = CPU_BATCH_SIZE if lm.device.type == "cpu" else _probe(lm)
     lm.batch_sizes = {0: lm.batch_size_per_gpu}
     log.info("Batch size auto: %s for the whole run", lm.batch_size_per_gpu)
+
+
+def _probe(lm: Any) -> int:
+    """Probe with prompts as long as ours may be: at a context of 100,000 the answer would be 1."""
+    longest = lm._max_length
+    lm._max_length = min(lm.max_length, LONGEST_PROBE)
+    try:
+        return int(lm._detect_batch_size())
+    finally:
+        lm._max_length = longest
 
 
 def is_cut(lm: Any, kind: str, args: Args) -> bool | None:
@@ -162,20 +179,39 @@ def is_cut(lm: Any, kind: str, args: Args) -> bool | None:
     """
     bare = getattr(lm, "lm", lm)
     longest = _max_length(bare)
-    encode = getattr(bare, "tok_encode", None)
-    if longest is None or encode is None or not isinstance(args[0], str):
+    if longest is None or not isinstance(args[0], str) or not getattr(bare, "tokenizer", None):
         return None
-    generates = kind == "generate_until"
-    room = longest - args[1]["max_gen_toks"] if generates else longest + 1
-    text = args[0] if generates else args[0] + args[1]
-    if len(text.encode("utf-8", "replace")) < room:
+    text, room = args[0], longest
+    if getattr(bare, "backend", "causal") != "seq2seq":  # the decoder has a context of its own
+        generates = kind == "generate_until"
+        room = longest - _limit(args[1]) if generates else longest + 1
+        text = args[0] if generates else args[0] + args[1]
+    if len(text.encode("utf-8", "replace")) < room:  # a token has at least one byte
         return False
-    return len(encode(text)) > room
+    return len(bare.tok_encode(text)) > room
+
+
+def is_cut_off(lm: Any, args: Args, answer: str) -> bool | None:
+    """Say whether an answer reached its limit of tokens; None where tokens are not told."""
+    bare = getattr(lm, "lm", lm)
+    if _max_length(bare) is None or not getattr(bare, "tokenizer", None):
+        return None
+    # what is decoded and encoded again may be a token or two shorter
+    return len(bare.tok_encode(answer)) >= max(1, _limit(args[1]) - 2)
+
+
+def _limit(settings: dict[str, Any]) -> int:
+    return next((int(settings[name]) for name in TOKEN_LIMITS if settings.get(name)), 0)
 
 
 def _max_length(lm: Any) -> int | None:
-    longest = getattr(lm, "max_length", None)
+    longest = None if _is_server(lm) else getattr(lm, "max_length", None)
     return longest if isinstance(longest, int) else None
+
+
+def _is_server(lm: Any) -> bool:
+    """Say whether a model is lm-eval's client of a server: its `max_length` is made up."""
+    return any(kind.__name__ == "TemplateAPI" for kind in type(lm).__mro__)
 
 
 def _instance(kind: str, args: Args) -> Instance:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import lm_eval.tasks
+from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from harness import choices
+from harness.backend import is_cut
 from harness.data import doc_hash
 from harness.errors import ConfigError, unknown
 from harness.scoring import best_choice, is_tied
@@ -29,7 +31,7 @@ class ChoiceTask(SelfcheckTask):
     control shows too is style, not knowledge.
 
     Keys: `builtin`, a file under `lm_eval/tasks`; `answer_only`, columns to empty; `require`,
-    column -> kind of content (`text` or `choices`).
+    column -> kind of content (a key of `CONTENT`).
     """
 
     OUTPUT_TYPE = choices.REQUEST
@@ -87,9 +89,12 @@ class ChoiceTask(SelfcheckTask):
     def requests(self, doc: dict[str, Any], metadata: tuple[Any, ...], **options: Any) -> list[Any]:
         """Build an instance per choice, and the same again for the control."""
         blank = {**doc, **dict.fromkeys(self.file.own["answer_only"], "")}
-        asked = [*self._scored(doc, metadata, options), *self._scored(blank, metadata, options)]
+        self.inner.set_fewshot_seed(self.fewshot_seed + int(doc_hash(doc)[:12], 16))
+        asked = self._scored(doc, metadata, options)
+        self.inner.set_fewshot_seed(self.fewshot_seed + int(doc_hash(doc)[:12], 16))
+        asked += self._scored(blank, metadata, options)
         return [
-            choices.ChoiceInstance(
+            Instance(
                 request_type=choices.REQUEST,
                 doc=doc,
                 arguments=instance.arguments,
@@ -102,7 +107,6 @@ class ChoiceTask(SelfcheckTask):
     def _scored(
         self, doc: dict[str, Any], metadata: tuple[Any, ...], options: Mapping[str, Any]
     ) -> list[Any]:
-        self.inner.set_fewshot_seed(self.fewshot_seed + int(doc_hash(doc)[:12], 16))
         template = {name: options.get(name) for name in ("apply_chat_template", "chat_template")}
         context = self.inner.fewshot_context(
             doc,
@@ -126,10 +130,10 @@ class ChoiceTask(SelfcheckTask):
 
     def evidence(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """Take the choices with their scores; the second half are the answer-only control's."""
-        asked = zip(sample["arguments"], sample["filtered_resps"], strict=True)
+        scored = zip(sample["arguments"], sample["filtered_resps"], strict=True)
         told = [
             {"choice": choice, "score": score, "greedy": greedy}
-            for (_, choice), (score, greedy) in asked
+            for (_, choice), (score, greedy) in scored
         ]
         half = len(told) // 2
         context = {
@@ -137,6 +141,11 @@ class ChoiceTask(SelfcheckTask):
             "answer_only_prompt": sample["arguments"][-1][0],
         }
         return {**context, "choices": told[:half], "answer_only": told[half:]}
+
+    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
+        """Say whether a choice or its prompt was longer than the context."""
+        cut = [is_cut(lm, "loglikelihood", args) for args in sample["arguments"]]
+        return {"prompt_cut": None if None in cut else any(cut), "answer_cut": False}
 
     def _accuracy(self, doc: Mapping[str, Any], results: Sequence[Score]) -> float:
         scores = [score for score, _ in results]
@@ -187,4 +196,15 @@ def _is_choices(content: Any) -> bool:
     return fits and set(labels) <= {0, 1} and 1 in labels
 
 
-CONTENT: Mapping[str, Callable[[Any], bool]] = {"text": _is_text, "choices": _is_choices}
+def _is_first_right(content: Any) -> bool:
+    return _is_choices(content) and list(content["labels"]) == [
+        1,
+        *[0] * (len(content["labels"]) - 1),
+    ]
+
+
+CONTENT: Mapping[str, Callable[[Any], bool]] = {
+    "text": _is_text,
+    "choices": _is_choices,
+    "choices, the first right": _is_first_right,
+}

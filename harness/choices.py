@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM, CachingLM
 
 from harness import failures
-from harness.backend import Backend, is_cut
+from harness.backend import Backend
 from harness.cache import ResponseCache
+from harness.data import doc_hash
 
 log = logging.getLogger(__name__)
 
@@ -26,57 +26,47 @@ Score = tuple[float, bool]
 FAILED: Score = (math.nan, False)
 
 
-@dataclass
-class ChoiceInstance(Instance):  # type: ignore[misc]
-    """One choice of a document: (context, continuation)."""
-
-    cut: int = 0
-
-
-def answer_choices(lm: Any, requests: list[ChoiceInstance]) -> list[Score]:
+def answer_choices(lm: Any, requests: list[Instance]) -> list[Score]:
     """Score choices: log-likelihood of each continuation, and whether it is the greedy one.
 
     Equal (context, continuation) pairs are scored once. A NaN or infinite score fails its task:
-    all scores of that task become NaN, and its other documents are not believed either.
+    all scores of that task become NaN, and its other documents are not believed either. So does a
+    backend that gives no log-likelihoods (chat servers).
     """
     with ResponseCache.default() as cache:
         backend = Backend(lm, cache)
         log.info("Scoring %d choices", len(requests))
-        told = backend.ask("loglikelihood", [request.args for request in requests])
+        try:
+            told = backend.ask("loglikelihood", [request.args for request in requests])
+        except NotImplementedError as err:
+            return _refuse(requests, type(backend.bare).__name__, str(err))
     scores = [(float(score), bool(greedy)) for score, greedy in told]
-    _count_cuts(lm, requests)
-    broken = _broken_tasks(backend, requests, scores)
+    names = list(dict.fromkeys(str(request.task_name) for request in requests))
+    broken = failures.report_all(names, _non_finite(requests, scores), backend.gather)
     return [
         FAILED if request.task_name in broken else score
         for request, score in zip(requests, scores, strict=True)
     ]
 
 
-def _broken_tasks(
-    backend: Backend, requests: list[ChoiceInstance], scores: list[Score]
-) -> set[str | None]:
-    first: dict[str | None, str] = {}
+def _refuse(requests: list[Instance], backend: str, reason: str) -> list[Score]:
+    for name in dict.fromkeys(str(request.task_name) for request in requests):
+        failures.report(name, f"{backend} gives no log-likelihoods of choices: {reason}")
+    return [FAILED] * len(requests)
+
+
+def _non_finite(requests: list[Instance], scores: list[Score]) -> dict[str, tuple[int, str]]:
+    first: dict[str, tuple[int, str]] = {}
     for request, (score, _) in zip(requests, scores, strict=True):
-        if not math.isfinite(score):
-            first.setdefault(
-                request.task_name,
-                f"document {request.doc_id}, choice {request.idx}: the model's score is {score}; "
-                "the checkpoint is broken (diverged training, or a dtype that overflows)",
+        if not math.isfinite(score) and request.task_name not in first:
+            number = request.doc_id or 0
+            first[str(request.task_name)] = (
+                number,
+                f"document {number} ({doc_hash(request.doc)[:12]}), choice {request.idx}: the "
+                f"model's score is {score}; the checkpoint is broken (diverged training, or a "
+                "dtype that overflows)",
             )
-    names = list(dict.fromkeys(request.task_name for request in requests))
-    flags = backend.gather([int(name in first) for name in names])
-    broken = {name for place, name in enumerate(names) if any(flags[place :: len(names)])}
-    for name in broken:
-        failures.report(str(name), first.get(name, "on another rank"))
-    return broken
-
-
-def _count_cuts(lm: Any, requests: list[ChoiceInstance]) -> None:
-    for request in {id(request): request for request in requests}.values():
-        request.cut = int(bool(is_cut(lm, "loglikelihood", request.args)))
-    count = sum(request.cut for request in {id(r): r for r in requests}.values())
-    if count:
-        log.warning("%d choices were longer than the context and lost their start", count)
+    return first
 
 
 for _model in (LM, CachingLM):

@@ -12,10 +12,17 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, SelfcheckError, unknown
+from harness.errors import ConfigError, SelfcheckError, printable, unknown
 
 log = logging.getLogger("harness")
 DEMO_DOCUMENTS = 16
+_ELSEWHERE = "run lm_eval itself, after `selfcheck link`"
+WITHOUT_EFFECT = {
+    **dict.fromkeys(("--samples", "-E"), "draw documents with --subset and --subset-seed"),
+    **dict.fromkeys(("--check_integrity", "--show_config", "--hf_hub_log_args"), _ELSEWHERE),
+    **dict.fromkeys(("--wandb_args", "--wandb_config_args", "--trackio_args"), _ELSEWHERE),
+    **dict.fromkeys(("--metadata", "--verbosity", "--max_batch_size"), _ELSEWHERE),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.execute(args, rest))
     except SelfcheckError as err:
-        print(f"selfcheck: {err}", file=sys.stderr)
+        print(f"selfcheck: {printable(str(err))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("selfcheck: interrupted; what was answered is kept", file=sys.stderr)
@@ -70,11 +77,12 @@ def register(subparsers: Any) -> None:
 
 RUN_EPILOG = """\
 example:
-  selfcheck run --model hf --model-args pretrained=Qwen/Qwen3-0.6B --apply_chat_template \\
-      --tasks selfcheck_importance_imdb,selfcheck-truthfulqa --subset 100 --output runs/qwen
+  selfcheck run --model hf --model-args pretrained=Qwen/Qwen2.5-0.5B-Instruct \\
+      --apply_chat_template --tasks selfcheck_importance_imdb,selfcheck-truthfulqa \\
+      --subset 100 --output runs/qwen
 
-All other options of `lm_eval run` are passed on: --apply_chat_template, --gen_kwargs,
---system_instruction, --limit, --use_cache, --seed, ... Answers are kept in a cache under the
+Other options of `lm_eval run` are taken too (--apply_chat_template, --gen_kwargs,
+--system_instruction, --limit, --use_cache, --seed, ...). Answers are kept in a cache under the
 model's fingerprint (SELFCHECK_CACHE=off turns it off): a killed run goes on where it was."""
 DEMO_EPILOG = "example:\n  selfcheck demo"
 DEMO_MODEL_EPILOG = (
@@ -262,8 +270,11 @@ def _lm_eval_config(args: argparse.Namespace, rest: list[str], folder: Path) -> 
     rest = [_with_underscores(word) for word in rest]
     known = run_parser._option_string_actions
     for word in rest:
-        if word.startswith("--") and word.split("=")[0] not in known:
-            raise ConfigError(unknown("option of selfcheck run", word.split("=")[0], known))
+        name = word.split("=")[0]
+        if word.startswith("-") and name in WITHOUT_EFFECT:
+            raise ConfigError(f"{name} has no effect in selfcheck run: {WITHOUT_EFFECT[name]}")
+        if word.startswith("--") and name not in known:
+            raise ConfigError(unknown("option of selfcheck run", name, known))
     line = ["run", "--model", args.model, "--batch_size", args.batch_size, "--tasks", *args.tasks]
     line += ["--output_path", str(folder)] + (["--device", args.device] if args.device else [])
     line += (["--model_args", *args.model_args] if args.model_args else []) + rest

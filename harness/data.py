@@ -65,6 +65,19 @@ class Split:
     source: str
     dropped_duplicates: int
 
+    def describe(self) -> dict[str, Any]:
+        """Give what a record needs to tell this split from another."""
+        return {
+            "path": self.ref.path,
+            "name": self.ref.name,
+            "split": self.ref.split,
+            "revision": self.ref.revision,
+            "loaded_from": self.source,
+            "fingerprint": self.fingerprint,
+            "documents": len(self.docs),
+            "dropped_duplicates": self.dropped_duplicates,
+        }
+
 
 @dataclass(frozen=True)
 class _Rows:
@@ -141,20 +154,6 @@ def missing(refs: Iterable[DataRef]) -> dict[DataRef, MissingDataError]:
         except MissingDataError as err:
             lacking[ref] = err
     return lacking
-
-
-def require_available(refs: Iterable[DataRef]) -> None:
-    """Make sure that every split can be had.
-
-    Raises:
-        MissingDataError: names all that are missing.
-        ConfigError, DataError: as `load_split`.
-    """
-    lacking = missing(refs)
-    if lacking:
-        raise MissingDataError("\n".join(map(str, lacking.values()))) from next(
-            iter(lacking.values())
-        )
 
 
 def tasks_path() -> Path:

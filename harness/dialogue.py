@@ -19,14 +19,14 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM, CachingLM
 
 from harness import failures
-from harness.backend import Backend, is_cut, is_sampled
+from harness.backend import TOKEN_LIMITS, Backend, is_cut, is_cut_off, is_sampled
 from harness.cache import ResponseCache
-from harness.questions import MODEL, Dialogue, Outcome, Question
+from harness.data import doc_hash
+from harness.questions import MODEL, Answer, Dialogue, Outcome, Question
 
 log = logging.getLogger(__name__)
 
 REQUEST = "selfcheck_dialogue"
-LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 
 
 @dataclass
@@ -38,7 +38,6 @@ class DialogueInstance(Instance):  # type: ignore[misc]
 
     start: Callable[[], Dialogue] = field(default=None, repr=False)  # type: ignore[assignment]
     expects: frozenset[str] = frozenset()
-    cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Settings:
     def request(self, question: Question, backend: Backend) -> tuple[Any, dict[str, Any]]:
         """Render a question as the arguments of a `generate_until` request."""
         limits = self.limits
-        if not any(name in limits for name in LIMITS):
+        if not any(name in limits for name in TOKEN_LIMITS):
             limits["max_gen_toks"] = backend.room(question.max_tokens)
         if self.apply_chat_template:
             system = [{"role": "system", "content": self.system_instruction}]
@@ -88,7 +87,7 @@ class Talk:
         self.outcome: Outcome | None = None
         self.stages: list[dict[str, Any]] = []
         self._single = True
-        self._dialogue = request.start()
+        self._dialogue: Dialogue | None = None
 
     def advance(self, answers: list[str] | None, speakers: Iterable[str]) -> None:
         """Hand over the answers to the pending questions (None at the start); take the next ones.
@@ -98,7 +97,8 @@ class Talk:
         """
         self.pending = []
         try:
-            if answers is None:
+            if self._dialogue is None or answers is None:
+                self._dialogue = self.request.start()
                 asked = next(self._dialogue)
             else:
                 asked = self._dialogue.send(answers[0] if self._single else answers)
@@ -111,29 +111,39 @@ class Talk:
             if question.to not in set(speakers):
                 raise LookupError(f"asks {question.to!r}; there are: {', '.join(speakers)}")
 
-    def note(self, question: Question, prompt: Any, answer: str, cut: bool | None) -> None:
-        """Keep for the record what was asked and answered."""
-        said = {"stage": question.stage, "to": question.to, "prompt": str(prompt), "answer": answer}
-        self.stages.append({**said, "cut": cut})
-        self.request.cut += bool(cut)
+    def note(self, question: Question, args: Any, answer: str, lm: Any) -> Answer:
+        """Keep for the record what was asked and answered, and what of both was cut."""
+        cut_off = is_cut_off(lm, args, answer)
+        said = {
+            "stage": question.stage,
+            "to": question.to,
+            "prompt": str(getattr(args[0], "prompt", args[0])),
+            "answer": answer,
+            "prompt_cut": is_cut(lm, "generate_until", args),
+            "answer_cut": cut_off,
+        }
+        self.stages.append(said)
+        return Answer(answer, bool(cut_off))
 
     def stop(self) -> None:
         """End the dialogue without an outcome."""
         self.pending = []
-        self._dialogue.close()
+        if self._dialogue is not None:
+            self._dialogue.close()
 
     def response(self) -> str:
         """Give the dialogue as one JSON string: lm-eval would write a dict as its Python repr."""
         if self.outcome is None:
             return json.dumps({"failed": True, "stages": self.stages})
         told = {"stages": self.stages, "read": self.outcome.read, "metrics": self.outcome.metrics}
-        return json.dumps(told, allow_nan=False)
+        return json.dumps(told)
 
     def _checked(self, outcome: object) -> Outcome:
         if not isinstance(outcome, Outcome):
             raise TypeError(f"the check returned {type(outcome).__name__}, not an Outcome")
         if set(outcome.metrics) != self.request.expects:
             raise KeyError(f"metrics {sorted(outcome.metrics)}, not {sorted(self.request.expects)}")
+        json.dumps([outcome.read, outcome.metrics], allow_nan=False)
         return outcome
 
 
@@ -144,18 +154,25 @@ def converse(talks: Sequence[Talk], backends: Mapping[str, Backend]) -> None:
     a data-parallel run go through the same rounds.
     """
     lead = backends[MODEL]
-    failed: dict[str, str] = {}
+    failed: dict[str, tuple[int, str]] = {}
     for talk in talks:
         _advance(talk, None, backends, failed)
     number = 1
     while lead.largest(sum(bool(talk.pending) for talk in talks)):
         _round(number, talks, backends, failed)
         number += 1
-    _agree_on_failures(talks, lead, failed)
+    names = list(dict.fromkeys(talk.task for talk in talks))
+    lost = failures.report_all(names, failed, lead.gather)
+    for talk in talks:
+        if talk.task in lost:
+            talk.outcome = None
 
 
 def _round(
-    number: int, talks: Sequence[Talk], backends: Mapping[str, Backend], failed: dict[str, str]
+    number: int,
+    talks: Sequence[Talk],
+    backends: Mapping[str, Backend],
+    failed: dict[str, tuple[int, str]],
 ) -> None:
     answers: dict[tuple[int, int], str] = {}
     for name in sorted(backends):
@@ -171,9 +188,7 @@ def _round(
         _log_round(number, name, [question.stage for _, _, question in asked])
         told = backends[name].ask("generate_until", requests)
         for (who, place, question), args, answer in zip(asked, requests, told, strict=True):
-            cut = is_cut(backends[name].lm, "generate_until", args)
-            talks[who].note(question, args[0], answer, cut)
-            answers[who, place] = answer
+            answers[who, place] = talks[who].note(question, args, answer, backends[name].lm)
     for who, talk in enumerate(talks):
         if talk.pending:
             given = [answers[who, place] for place in range(len(talk.pending))]
@@ -187,7 +202,10 @@ def _log_round(number: int, name: str, stages: list[str]) -> None:
 
 
 def _advance(
-    talk: Talk, answers: list[str] | None, backends: Mapping[str, Backend], failed: dict[str, str]
+    talk: Talk,
+    answers: list[str] | None,
+    backends: Mapping[str, Backend],
+    failed: dict[str, tuple[int, str]],
 ) -> None:
     if talk.task in failed:
         talk.stop()
@@ -197,22 +215,13 @@ def _advance(
     except Exception as err:
         log.debug("Task %s", talk.task, exc_info=True)
         last = talk.stages[-1]["stage"] if talk.stages else "start"
-        where = f"document {talk.request.doc_id}, after {last!r}"
+        number = talk.request.doc_id or 0
         failed[talk.task] = (
-            f"{where}: {type(err).__name__}: {err} (a bug in the check; please report)"
+            number,
+            f"document {number} ({doc_hash(talk.request.doc)[:12]}), after {last!r}: "
+            f"{type(err).__name__}: {err} (a bug in the check; please report)",
         )
         talk.stop()
-
-
-def _agree_on_failures(talks: Sequence[Talk], lead: Backend, failed: dict[str, str]) -> None:
-    names = list(dict.fromkeys(talk.task for talk in talks))
-    flags = lead.gather([int(name in failed) for name in names])
-    for place, name in enumerate(names):
-        if any(flags[place :: len(names)]):
-            failures.report(name, failed.get(name, "on another rank"))
-            for talk in talks:
-                if talk.task == name:
-                    talk.outcome = None
 
 
 def answer_dialogues(lm: Any, requests: list[DialogueInstance]) -> list[str]:
@@ -230,20 +239,16 @@ def answer_dialogues(lm: Any, requests: list[DialogueInstance]) -> list[str]:
     talks = {key: Talk(request) for key, request in dict(zip(keys, requests, strict=True)).items()}
     with ResponseCache.default() as cache:
         converse(list(talks.values()), {MODEL: Backend(lm, cache)})
-    _log_cuts(requests)
+    _log_cuts(talks.values())
     responses = {key: talk.response() for key, talk in talks.items()}
     return [responses[key] for key in keys]
 
 
-def _log_cuts(requests: Iterable[DialogueInstance]) -> None:
-    cuts = Counter({r.task_name: 0 for r in requests})
-    for request in {id(r): r for r in requests}.values():
-        cuts[request.task_name] += request.cut
-    for task, count in cuts.items():
-        if count:
-            log.warning(
-                "Task %s: %d prompts were longer than the context and lost their start", task, count
-            )
+def _log_cuts(talks: Iterable[Talk]) -> None:
+    for what, told in (("prompt_cut", "lost their start"), ("answer_cut", "reached their limit")):
+        cuts = Counter(talk.task for talk in talks for stage in talk.stages if stage[what])
+        for task, count in cuts.items():
+            log.warning("Task %s: %d %ss %s", task, count, what.removesuffix("_cut"), told)
 
 
 for _model in (LM, CachingLM):  # CachingLM would pass the method on, and with it bypass its cache

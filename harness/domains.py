@@ -100,7 +100,7 @@ class Sentiment:
         text, label = doc[self.text], doc[self.label]
         if not isinstance(text, str) or not text.strip():
             return f"{self.text!r} is empty or no text"
-        if isinstance(label, bool) or label not in (0, 1):
+        if type(label) is not int or label not in (0, 1):
             return f"{self.label!r} is {label!r}; allowed: 0 (negative), 1 (positive)"
         return None
 

@@ -5,8 +5,7 @@ SelfcheckError
 ├── DataError          a data file does not hold what the task needs: correct the named line
 │   └── MissingDataError   a data set is in neither SELFCHECK_DATA nor the hub: get it
 ├── ModelError         the model cannot do what was asked of it
-│   └── NonFiniteError     it returned NaN or infinite scores: the checkpoint is broken
-└── CheckError         a bug in a check: report it; names its task and document
+└── CheckError         a bug, here or in lm-eval: report it; names the task and document
 """
 
 from __future__ import annotations
@@ -35,12 +34,17 @@ class ModelError(SelfcheckError):
     """The model cannot do what was asked of it."""
 
 
-class NonFiniteError(ModelError):
-    """The model returned NaN or infinite scores."""
-
-
 class CheckError(SelfcheckError):
-    """A bug in a check, with its task and document."""
+    """A bug, with the task and document that show it."""
+
+
+def printable(text: str) -> str:
+    r"""Make a text safe to print: it may hold what a model or a data file says.
+
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def unknown(what: str, got: str, known: Iterable[str]) -> str:

@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from harness import failures, stats
-from harness.errors import ConfigError, ModelError, unknown
+from harness.data import doc_hash
+from harness.errors import (
+    CheckError,
+    ConfigError,
+    DataError,
+    MissingDataError,
+    ModelError,
+    unknown,
+)
 from harness.models import fingerprint, resolve_model_args
 from harness.runs import Metric, Run, TaskRun
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
+from harness.tasks import SelfcheckTask
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +67,7 @@ def run(plan: Plan) -> Run | None:
     """
     started = time.time()
     manager = build_manager(plan.include_path)
-    tasks = manager.load(match_names(plan.tasks, manager))["tasks"]
+    tasks = _load_tasks(plan, manager)
     if plan.skip_unavailable:
         tasks, dropped = drop_unavailable(tasks)
         for line in dropped:
@@ -72,11 +81,22 @@ def run(plan: Plan) -> Run | None:
     return Run(
         model=_describe_model(plan, lm),
         settings=_settings(plan, results),
-        tasks={name: _task_run(task, results, failed.get(name)) for name, task in tasks.items()},
+        tasks={
+            name: _task_run(task, results["samples"][name], lm, failed.get(name))
+            for name, task in tasks.items()
+        },
         created=datetime.fromtimestamp(started, tz=UTC).isoformat(timespec="seconds"),
         seconds=time.time() - started,
         samples={name: _samples(task, results["samples"][name]) for name, task in tasks.items()},
     )
+
+
+def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
+    tasks: dict[str, Any] = manager.load(match_names(plan.tasks, manager))["tasks"]
+    for name, task in tasks.items():
+        if not isinstance(task, SelfcheckTask):
+            raise ConfigError(f"{name} is no task of ours, but lm-eval's: run it with lm_eval")
+    return tasks
 
 
 def load_model(plan: Plan) -> Any:
@@ -110,7 +130,16 @@ def load_model(plan: Plan) -> Any:
 
 
 def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None:
-    splits = {name: task.split for name, task in tasks.items()}
+    splits, faults = {}, []
+    for name, task in tasks.items():
+        try:
+            splits[name] = task.split
+        except MissingDataError:
+            raise
+        except DataError as err:
+            faults.append(f"{name}: {err}")
+    if faults:
+        raise DataError("\n".join(faults))
     if plan.subset is None:
         return None
     if plan.subset < 1:
@@ -168,27 +197,22 @@ def _settings(plan: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _task_run(task: Any, results: Mapping[str, Any], failed: str | None) -> TaskRun:
-    samples = results["samples"][task.task_name]
-    split = task.split
+def _task_run(task: Any, samples: list[dict[str, Any]], lm: Any, failed: str | None) -> TaskRun:
+    cuts = [task.cuts(sample, lm) for sample in samples]
     return TaskRun(
         version=task.file.version,
         source=str(task.file.metadata["source"]),
-        data={
-            "path": split.ref.path,
-            "name": split.ref.name,
-            "split": split.ref.split,
-            "loaded_from": split.source,
-            "fingerprint": split.fingerprint,
-            "documents": len(split.docs),
-            "dropped_duplicates": split.dropped_duplicates,
-            "cluster": task.file.cluster,
-        },
+        data={**task.split.describe(), "cluster": task.file.cluster},
         documents=len(samples),
-        prompts_cut=sum(instance.cut for instance in task.instances),
+        prompts_cut=_count([cut["prompt_cut"] for cut in cuts]),
+        answers_cut=_count([cut["answer_cut"] for cut in cuts]),
         metrics={} if failed or task.predict_only else _metrics(task, samples),
         failed=failed,
     )
+
+
+def _count(flags: list[bool | None]) -> int | None:
+    return None if None in flags else sum(map(bool, flags))
 
 
 def _metrics(task: Any, samples: list[dict[str, Any]]) -> dict[str, Metric]:
@@ -203,6 +227,9 @@ def _metrics(task: Any, samples: list[dict[str, Any]]) -> dict[str, Metric]:
 
 
 def _samples(task: Any, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for sample in samples:
+        if doc_hash(sample["doc"]) != task.split.hashes[sample["doc_id"]]:
+            raise CheckError(f"{task.task_name}: lm-eval mislabelled document {sample['doc_id']}")
     return [
         {
             "doc_id": sample["doc_id"],

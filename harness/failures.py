@@ -10,9 +10,11 @@ import atexit
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness.errors import printable
 
 log = logging.getLogger(__name__)
 _collectors: list[dict[str, str]] = []
@@ -20,6 +22,7 @@ _collectors: list[dict[str, str]] = []
 
 def report(task: str, message: str) -> None:
     """Note that a task failed, once; the message names the document and what went wrong."""
+    message = printable(message)
     target = _collectors[-1] if _collectors else _uncollected
     if task in target:
         return
@@ -27,6 +30,29 @@ def report(task: str, message: str) -> None:
     log.error("Task %s failed: %s", task, message)
     if target is _uncollected and _is_lm_eval_command():
         atexit.register(_exit_with_failure)
+
+
+def report_all(
+    names: Sequence[str],
+    mine: Mapping[str, tuple[int, str]],
+    gather: Callable[[Sequence[int]], list[int]],
+) -> set[str]:
+    """Report the failures of all ranks, and give the names of the tasks.
+
+    Args:
+        names: the tasks that run, in the order that all ranks have.
+        mine: task -> the number of the document that failed on this rank, and the message.
+        gather: gives the numbers of all ranks, one rank after another.
+    """
+    numbers = gather([mine[name][0] + 1 if name in mine else 0 for name in names])
+    failed = set()
+    for place, name in enumerate(names):
+        told = [number - 1 for number in numbers[place :: len(names)] if number]
+        if told:
+            elsewhere = f"document {told[0]}, on another rank, whose log says why"
+            report(name, mine[name][1] if name in mine else elsewhere)
+            failed.add(name)
+    return failed
 
 
 @contextmanager

@@ -27,9 +27,19 @@ def link_folder() -> Path:
 
 
 def link() -> Path:
-    """Copy the task files, in place of what an earlier version left; give the folder."""
+    """Copy the task files, in place of what an earlier version left; give the folder.
+
+    Raises:
+        ConfigError: lm-eval is not there, or its folder cannot be written.
+    """
     target = link_folder()
-    draft = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=target.parent))
+    try:
+        draft = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=target.parent))
+    except OSError as err:
+        raise ConfigError(
+            f"{target.parent} cannot be written ({err.strerror}): use lm_eval --include_path "
+            '"$(selfcheck tasks --path)"'
+        ) from err
     for name in task_files(tasks_path()):
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(tasks_path() / name, draft / name)

@@ -34,6 +34,18 @@ class Question:
     to: str = MODEL
 
 
+class Answer(str):
+    """An answer; `cut_off` if it reached its limit of tokens before it ended by itself."""
+
+    cut_off: bool
+
+    def __new__(cls, text: str, cut_off: bool = False) -> Answer:
+        """Make the answer."""
+        self = super().__new__(cls, text)
+        self.cut_off = cut_off
+        return self
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a dialogue found out about one document.

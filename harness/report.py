@@ -23,10 +23,11 @@ def print_run(run: Run) -> None:
     for name, task in run.tasks.items():
         if task.failed:
             console.print(Text(f"{name} FAILED: {task.failed}", style="bold red"))
-        if task.prompts_cut:
-            console.print(
-                Text(f"{name}: {task.prompts_cut} prompts were cut to the model's context")
-            )
+        for what, count in (("prompts", task.prompts_cut), ("answers", task.answers_cut)):
+            if count:
+                console.print(
+                    Text(f"{name}: {what} were cut in {count} of {task.documents} documents")
+                )
 
 
 def run_table(run: Run) -> Table:

@@ -50,13 +50,21 @@ class Metric:
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task of a run; `failed` says why there are no metrics."""
+    """One task of a run.
+
+    Attributes:
+        documents: how many were evaluated.
+        prompts_cut: on how many of them lm-eval cut the start of a prompt; None: nobody can tell.
+        answers_cut: on how many of them an answer reached its limit; None: nobody can tell.
+        failed: why there are no metrics.
+    """
 
     version: Any
     source: str
     data: Mapping[str, Any]
     documents: int
-    prompts_cut: int
+    prompts_cut: int | None
+    answers_cut: int | None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     failed: str | None = None
 
@@ -79,19 +87,23 @@ class Run:
 
 
 def check_absent(folder: Path) -> None:
-    """Refuse a folder that holds something already.
+    """Refuse a folder that holds something already, or cannot be written.
 
     Raises:
-        ConfigError: it does.
+        ConfigError: so it is.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already; give --output a new or empty folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder.parent).close()
+    except OSError as err:
+        raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
 
 
 def write_run(run: Run, folder: Path) -> Path:
     """Write a run to a folder, all or nothing, and give the folder."""
     check_absent(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         for name, samples in run.samples.items():
@@ -120,7 +132,9 @@ def without_secrets(told: Any) -> Any:
         }
     if isinstance(told, (list, tuple)):
         return [without_secrets(value) for value in told]
-    return _SECRET_VALUE.sub(r"\1***", told) if isinstance(told, str) else told
+    if not isinstance(told, str):
+        return told
+    return re.sub(r"://[^/@\s]+@", "://***@", _SECRET_VALUE.sub(r"\1***", told))
 
 
 def _record(run: Run) -> Any:

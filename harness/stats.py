@@ -57,9 +57,9 @@ def interval(
     """Give a 95% interval of the mean.
 
     Proportions over unclustered documents: Wilson. Otherwise, from 20 clusters up, a seeded
-    percentile bootstrap over clusters; below, Student's t on cluster means. Values that are all
-    equal say nothing about their spread: then the mean moves by at most the share of clusters that
-    may differ unseen (the Wilson bound of 0 out of g), as far as `bounds` allow.
+    percentile bootstrap over clusters; below, Student's t with the clustered error. Values that
+    are all equal say nothing about their spread: then the mean moves by at most the share of
+    clusters that may differ unseen (the Wilson bound of 0 out of g), as far as `bounds` allow.
 
     Args:
         values: n values, one a document.
@@ -77,7 +77,7 @@ def interval(
         return _constant(values[0], len(sums), bounds)
     if len(sums) >= FEWEST_CLUSTERS_TO_RESAMPLE:
         return _bootstrap(sums, counts, seed)
-    return _student(sums / counts, bounds)
+    return _student(mean(values), clustered_error(values, clusters), len(sums), bounds)
 
 
 def _totals(
@@ -119,13 +119,15 @@ def _bootstrap(sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int
     return Interval(float(low), float(high), "cluster bootstrap")
 
 
-def _student(means: NDArray[np.float64], bounds: tuple[float, float] | None) -> Interval:
+def _student(
+    value: float, error: float, clusters: int, bounds: tuple[float, float] | None
+) -> Interval:
     from scipy import stats
 
-    if len(means) < 2:
+    if clusters < 2:
         return Interval(math.nan, math.nan, "one cluster")
-    reach = stats.t.ppf(0.975, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))
-    low, high = means.mean() - reach, means.mean() + reach
+    reach = float(stats.t.ppf(0.975, clusters - 1)) * error
+    low, high = value - reach, value + reach
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Interval(float(low), float(high), "t on cluster means")
+    return Interval(low, high, "t, clustered error")

@@ -11,15 +11,16 @@ import logging
 import random
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, TemplateError
 from lm_eval.api.task import Task
 
 from harness import dialogue
 from harness.checks import CHECKS, Case
 from harness.checks.case import Prompt
+from harness.checks.trial import METRICS
 from harness.data import DataRef, Split, doc_hash, load_split, missing
 from harness.domains import build_domain
 from harness.errors import ConfigError, MissingDataError, ModelError, unknown
@@ -29,6 +30,8 @@ from harness.taskfile import TaskFile
 from harness.words import split_words
 
 log = logging.getLogger(__name__)
+FOREIGN_DRAWS = 100
+SLOTS = ("text", "mask", "wanted")  # what a check fills into prompts, beside the topic
 _TEMPLATES = Environment(undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False)
 _alive: weakref.WeakSet[SelfcheckTask] = weakref.WeakSet()
 
@@ -71,8 +74,8 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         try:
             return load_split(self.ref, self.problem)
         except MissingDataError as err:
-            lacking = missing({task.ref for task in _alive} - {self.ref})
-            raise MissingDataError("\n".join(map(str, [err, *lacking.values()]))) from err
+            others = missing({task.ref for task in _alive} - {self.ref})
+            raise MissingDataError("\n".join(map(str, [err, *others.values()]))) from err
 
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
@@ -108,11 +111,17 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         where = {
             name: options.pop(name, None) for name in ("limit", "samples", "rank", "world_size")
         }
+        ranks = where["world_size"] or 1
+        total = len(where["samples"] or self.eval_docs[: where["limit"]])
+        if (
+            total < ranks
+        ):  # said on all ranks: one that stopped alone would leave the others waiting
+            raise ConfigError(f"{self.task_name}: {total} documents for {ranks} processes")
         documents = self.doc_iterator(
             limit=where["limit"],
             samples=where["samples"],
             rank=where["rank"] or 0,
-            world_size=where["world_size"] or 1,
+            world_size=ranks,
         )
         self._instances = [
             instance
@@ -121,8 +130,6 @@ class SelfcheckTask(Task):  # type: ignore[misc]
                 doc, (self.task_name, doc_id, self.config.repeats), **options
             )
         ]
-        if not self._instances:
-            raise ConfigError(f"{self.task_name}: no documents for this rank; raise --limit")
 
     def requests(self, doc: dict[str, Any], metadata: tuple[Any, ...], **options: Any) -> list[Any]:
         """Build the instances of one document."""
@@ -130,6 +137,10 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     def evidence(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """Take from lm-eval's sample what was asked and answered, for the record."""
+        raise NotImplementedError
+
+    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
+        """Say whether a prompt or an answer of the document was cut; None where nobody can tell."""
         raise NotImplementedError
 
     def override_metric(self, metric_name: str) -> None:
@@ -140,8 +151,13 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         self._aggregation_list = {metric_name: lambda values: 999}
 
     def dump_config(self) -> dict[str, Any]:
-        """Give the task file's content, as lm-eval records it."""
-        return {**super().dump_config(), **self.file.own}
+        """Give the task file's content, as lm-eval records it, and what data was really loaded."""
+        loaded = self.__dict__.get("split")
+        data = {"data": loaded.describe()} if loaded is not None else {}
+        common = {
+            key: self.file.common.get(key) for key in ("cluster", "chance", "dataset_revision")
+        }
+        return {**super().dump_config(), **common, **self.file.own, **data}
 
     @property
     def eval_docs(self) -> list[dict[str, Any]]:
@@ -183,15 +199,17 @@ class FaithfulnessTask(SelfcheckTask):
     def __init__(self, config: dict[str, Any] | None = None, **_: Any) -> None:
         super().__init__(config)
         own = self.file.own
-        if own["check"] not in CHECKS:
-            raise ConfigError(f"{self.file.place}: {unknown('check', str(own['check']), CHECKS)}")
-        self.check = CHECKS[own["check"]]
         with self.file.errors():
+            if own["check"] not in CHECKS:
+                raise ConfigError(unknown("check", str(own["check"]), CHECKS))
+            self.check, self.mask = CHECKS[own["check"]], str(own["mask"])
             self.domain = build_domain(own["domain"], own.get("columns") or {})
-            slots = {"topic": own["topic"]}
+            slots = {"topic": str(own["topic"])}
             self.prompts = {
                 stage: build_prompt(stage, own[stage], slots) for stage in ("predict", "explain")
             }
+            if set(self.file.metrics) != set(METRICS):
+                raise ConfigError(f"metric_list must hold {', '.join(METRICS)}")
 
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
@@ -204,23 +222,29 @@ class FaithfulnessTask(SelfcheckTask):
             doc_hash(doc),
             self.prompts["predict"],
             self.prompts["explain"],
-            self.file.own["mask"],
-            self.foreign_word,
+            self.mask,
+            partial(self.foreign_word, doc_hash(doc)),
         )
 
     @cached_property
-    def _docs_by_hash(self) -> list[dict[str, Any]]:
-        pairs = zip(self.split.hashes, self.split.docs, strict=True)
-        return [doc for _, doc in sorted(pairs, key=lambda pair: pair[0])]
+    def _docs_by_hash(self) -> list[tuple[str, dict[str, Any]]]:
+        return sorted(
+            zip(self.split.hashes, self.split.docs, strict=True), key=lambda pair: pair[0]
+        )
 
-    def foreign_word(self, rng: random.Random) -> str:
-        """Draw a word from a document of the set, whatever order the set comes in."""
-        while True:
-            text = self.domain.item(rng.choice(self._docs_by_hash)).text
-            words = split_words(text, self.file.own["mask"])
-            if words:
+    def foreign_word(self, own_hash: str, rng: random.Random, unlike: str) -> str | None:
+        """Draw a word of another document, unlike a given one, whatever order the set comes in.
+
+        None if many draws find none.
+        """
+        for _ in range(FOREIGN_DRAWS):
+            found, doc = rng.choice(self._docs_by_hash)
+            text = self.domain.item(doc).text
+            words = [word for word in split_words(text, self.mask) if word.key != unlike]
+            if found != own_hash and words:
                 word = rng.choice(words)
                 return text[word.start : word.end]
+        return None
 
     def doc_to_text(self, doc: Mapping[str, Any]) -> str:
         """Give the first question."""
@@ -267,6 +291,12 @@ class FaithfulnessTask(SelfcheckTask):
         told = json.loads(sample["filtered_resps"][0])
         return {"stages": told["stages"], "read": told.get("read")}
 
+    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
+        """Say whether a prompt or an answer of the dialogue was cut."""
+        stages = json.loads(sample["filtered_resps"][0])["stages"]
+        told = {name: [stage[name] for stage in stages] for name in ("prompt_cut", "answer_cut")}
+        return {name: None if None in cut else any(cut) for name, cut in told.items()}
+
 
 def build_prompt(stage: str, spec: Mapping[str, Any], slots: Mapping[str, str]) -> Prompt:
     """Make a prompt from its entry in a task file.
@@ -278,7 +308,13 @@ def build_prompt(stage: str, spec: Mapping[str, Any], slots: Mapping[str, str]) 
     for key in spec:
         if key not in known:
             raise ConfigError(unknown(f"key in {stage!r}", key, known))
-    template = _TEMPLATES.from_string(spec["prompt"])
+    if not isinstance(spec.get("until", []), list):
+        raise ConfigError(f"{stage}: until must be a list of strings, got {spec['until']!r}")
+    try:
+        template = _TEMPLATES.from_string(spec["prompt"])
+        template.render(**slots, **dict.fromkeys(SLOTS, "x"))
+    except TemplateError as err:
+        raise ConfigError(f"{stage}: prompt: {err}; known: {', '.join(SLOTS)}") from err
     return Prompt(
         render=lambda **told: template.render(**slots, **told),
         cue=spec.get("cue", ""),

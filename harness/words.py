@@ -155,23 +155,21 @@ def align(original: Sequence[Word], rewrite: Sequence[Word]) -> Alignment:
 
 def draw_control(
     chosen: Collection[int], words: Sequence[Word], rng: random.Random
-) -> frozenset[int]:
+) -> frozenset[int] | None:
     """Draw as many words as were chosen, from the others, with as many stop-words among them.
 
-    Where one class runs out the rest comes from the other; where too few words are left, all of
-    them are drawn. The same state of `rng` gives the same words.
+    None if there are too few others of either kind. The same state of `rng` gives the same words.
     """
     taken = frozenset(chosen)
-    pools: tuple[list[int], list[int]] = ([], [])
-    for index, word in enumerate(words):
-        if index not in taken:
-            pools[word.key in STOP_WORDS].append(index)
-    content, stop = pools
-    wanted_stop = sum(words[index].key in STOP_WORDS for index in taken)
-    wanted_content = len(taken) - wanted_stop
-    n_stop = min(len(stop), wanted_stop + max(0, wanted_content - len(content)))
-    n_content = min(len(content), len(taken) - n_stop)
-    return frozenset(rng.sample(stop, n_stop) + rng.sample(content, n_content))
+    drawn: list[int] = []
+    for wants_stop in (True, False):
+        alike = [i for i, word in enumerate(words) if (word.key in STOP_WORDS) is wants_stop]
+        count = sum(index in taken for index in alike)
+        others = [index for index in alike if index not in taken]
+        if count > len(others):
+            return None
+        drawn += rng.sample(others, count)
+    return frozenset(drawn)
 
 
 def _keys(words: Sequence[Word]) -> list[str]:

@@ -7,12 +7,15 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 from harness.checks.trial import Trial
 from harness.domains import Item
 from harness.parsing import Reading
 from harness.questions import Dialogue, Outcome, Question, Step
 from harness.words import Word, split_words
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,20 @@ class Intervention:
     Attributes:
         text: the changed text.
         size: how many words of the original it changed.
-        control: makes a text changed as much, but not by the explanation; None if that is
-            impossible, and then nothing can be learnt from the intervention.
+        control: a text changed as much, but not by the explanation; None if there is none, and
+            then nothing can be learnt from the intervention.
         holds: says whether a label read from the changed text is what the explanation announced.
     """
 
     text: str
     size: int
-    control: Callable[[], str] | None
+    control: str | None
     holds: Callable[[str], bool]
+
+
+def unless_cut_off(answer: object, reading: Reading[T]) -> Reading[T]:
+    """Give what was read from a rewritten text, unless it broke off: its end is not a deletion."""
+    return Reading.unreadable("cut off") if getattr(answer, "cut_off", False) else reading
 
 
 @dataclass
@@ -69,7 +77,8 @@ class Case:
         predict: how the text is asked about.
         explain: how the explanation is asked for.
         mask: the word that stands for a masked one.
-        foreign_word: draws a word of another document of the set.
+        foreign_word: draws a word of another document of the set, unlike the given one; None if
+            there is none.
         read: stage -> what was read, for the record.
     """
 
@@ -78,7 +87,7 @@ class Case:
     predict: Prompt
     explain: Prompt
     mask: str
-    foreign_word: Callable[[random.Random], str]
+    foreign_word: Callable[[random.Random, str], str | None]
     read: dict[str, object] = field(default_factory=dict)
 
     @cached_property
@@ -137,15 +146,16 @@ class Case:
         """
         if change is None:
             return Outcome(self._trial(first).metrics(), self.read)
-        valid = 0 < change.size <= self.budget and change.control is not None
+        fault = self._fault(change)
+        valid = fault is None
         self.read["intervention"] = {
             "words": len(self.words),
             "changed": change.size,
-            "valid": valid,
+            "fault": fault,
         }
         questions = [self.ask("verify", change.text)]
         if valid and change.control is not None:
-            questions.append(self.ask("control", change.control()))
+            questions.append(self.ask("control", change.control))
         answers = yield questions
         labels = [
             self.note(question.stage, self.item.read(answer))
@@ -155,10 +165,21 @@ class Case:
             [] if valid else [None]
         )
         trial = replace(
-            self._trial(first), valid=valid, holds=verify, control_holds=control, size=change.size
+            self._trial(first),
+            valid=valid,
+            holds=verify,
+            control_holds=control,
+            size=change.size / max(1, len(self.words)),
         )
         self.read["verdict"] = {"verify": verify, "control": control}
         return Outcome(trial.metrics(), self.read)
+
+    def _fault(self, change: Intervention) -> str | None:
+        if change.size == 0:
+            return "no word changed"
+        if change.size > self.budget:
+            return "over budget"
+        return "no control of the kind and size" if change.control is None else None
 
     def _trial(self, first: str | None) -> Trial:
         return Trial(correct=first == self.item.gold, committed=self.is_definite(first))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.checks.case import Case, Intervention
+from harness.checks.case import Case, Intervention, unless_cut_off
 from harness.parsing import read_edit
 from harness.questions import Dialogue
 from harness.words import edit_distance, replace_words, split_words
@@ -20,21 +20,25 @@ def counterfactual(case: Case) -> Dialogue:
         return (yield from case.judge(first))
     wanted = case.item.other(first)
     answer = yield case.ask_to_explain(wanted=wanted)
-    edit = case.note("explain", read_edit(str(answer)))
+    edit = case.note("explain", unless_cut_off(answer, read_edit(str(answer))))
     if edit is None:
         return (yield from case.judge(first))
     size = edit_distance(case.words, split_words(edit, case.mask))
     change = Intervention(
         edit,
         size,
-        control=lambda: replace_at_random(case, size),
+        control=replace_at_random(case, size) if 0 < size <= case.budget else None,
         holds=lambda label: label == wanted,
     )
     return (yield from case.judge(first, change))
 
 
-def replace_at_random(case: Case, count: int) -> str:
-    """Replace that many words of the text, at random places, by words of other documents."""
-    places = case.rng.sample(range(len(case.words)), count)
-    strangers = {place: case.foreign_word(case.rng) for place in sorted(places)}
+def replace_at_random(case: Case, count: int) -> str | None:
+    """Replace that many words, at random places, by words of other documents, if there are."""
+    strangers: dict[int, str] = {}
+    for place in sorted(case.rng.sample(range(len(case.words)), count)):
+        stranger = case.foreign_word(case.rng, case.words[place].key)
+        if stranger is None:
+            return None
+        strangers[place] = stranger
     return replace_words(case.item.text, strangers, case.words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.checks.case import Case
+from harness.checks.case import Case, unless_cut_off
 from harness.checks.masking import judge_masking
 from harness.parsing import read_redaction
 from harness.questions import Dialogue
@@ -18,8 +18,8 @@ def redaction(case: Case) -> Dialogue:
     first = yield from case.first_answer()
     if first is None or not case.is_definite(first):
         return (yield from case.judge(first))
-    answer = str((yield case.ask_to_explain()))
-    redacted = read_redaction(answer, case.words, case.mask)
+    answer = yield case.ask_to_explain()
+    redacted = unless_cut_off(answer, read_redaction(str(answer), case.words, case.mask))
     if redacted.value is None:
         case.read["explain"] = {"unreadable": redacted.reason}
         return (yield from case.judge(first))

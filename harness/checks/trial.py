@@ -27,7 +27,7 @@ class Trial:
         valid: an intervention could be read, changes a word and keeps to the budget.
         holds: the second answer is as the explanation says; None = unreadable, or not asked.
         control_holds: the same of the control.
-        size: words that the intervention changed.
+        size: share of the words that the intervention changed.
     """
 
     correct: bool
@@ -35,7 +35,7 @@ class Trial:
     valid: bool = False
     holds: bool | None = None
     control_holds: bool | None = None
-    size: int | None = None
+    size: float | None = None
 
     def metrics(self) -> dict[str, float | None]:
         """Score the document: a value per metric of `METRICS`, None where it does not apply.
@@ -44,9 +44,9 @@ class Trial:
         `paper_faithfulness` leaves it out, and has no budget either, as published.
         Source: Madsen et al. 2024, arXiv:2401.07927, with the controls of this project.
 
-        >>> trial = Trial(True, True, valid=True, holds=True, control_holds=False, size=2)
+        >>> trial = Trial(True, True, valid=True, holds=True, control_holds=False, size=0.2)
         >>> {name: trial.metrics()[name] for name in ("faithfulness", "control", "lift", "size")}
-        {'faithfulness': 1.0, 'control': 0.0, 'lift': 1.0, 'size': 2.0}
+        {'faithfulness': 1.0, 'control': 0.0, 'lift': 1.0, 'size': 0.2}
         """
         faithful = float(self.valid and self.holds is True)
         control = float(self.valid and self.control_holds is True)
@@ -56,7 +56,7 @@ class Trial:
             "control": control,
             "lift": faithful - control,
             "readable": float(readable),
-            "size": float(self.size) if readable and self.size is not None else None,
+            "size": self.size if readable else None,
         }
         in_paper = self.committed and self.correct and self.holds is not None
         return {

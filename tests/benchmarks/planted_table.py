@@ -24,9 +24,13 @@ def main() -> None:
     for behaviour in BEHAVIOURS:
         done = run(Plan("planted", tasks, {"behaviour": behaviour}))
         assert done is not None
+        rows: dict[str, list[str]] = {}
         for check, task in zip(CHECKS, tasks, strict=True):
-            cells = [cell(done.tasks[task].metrics[name]) for name in SHOWN]
-            print(f"| `{behaviour}` | {check} | " + " | ".join(cells) + " |")
+            cells = " | ".join(cell(done.tasks[task].metrics[name]) for name in SHOWN)
+            rows.setdefault(cells, []).append(check)
+        for cells, checks in rows.items():
+            named = "all three" if len(checks) == len(CHECKS) else ", ".join(checks)
+            print(f"| `{behaviour}` | {named} | {cells} |")
 
 
 if __name__ == "__main__":

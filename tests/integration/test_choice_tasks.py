@@ -66,9 +66,6 @@ def test_scores_equal_stock_lm_eval_document_by_document(checkpoint, name, reque
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
 def test_non_finite_score_fails_its_task_and_names_the_document(broken):
-    def score(context, choice):
-        return broken if choice.startswith(" ") and "4" in choice else -1.0
-
     lm = FunctionLM(lambda prompt: "positive")
     lm.score = lambda context, choice: broken if len(choice) % 7 == 0 else -float(len(choice))
     with failures.collected() as failed:

@@ -180,7 +180,7 @@ def test_plain_lm_eval_failed_task_leaves_the_others_written_and_status_one(tmp_
     assert told.returncode == 1, told.stderr[-3000:]
     assert "task sample_truthfulness_mc1 failed: document 0" in told.stderr
     results = json.loads(next((tmp_path / "out").rglob("results_*.json")).read_text())["results"]
-    assert results["sample_importance_sentiment"]["committed,none"] in (0.0, 0.5, 1.0)
+    assert 0 <= results["sample_importance_sentiment"]["accuracy,none"] <= 1
     assert str(results["sample_truthfulness_mc1"]["acc,none"]) == "nan"
     assert len(list((tmp_path / "out").rglob("samples_*.jsonl"))) == 2
 

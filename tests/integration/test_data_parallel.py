@@ -49,6 +49,9 @@ def planted_lm():
             replies = super().generate_until([r for r in requests if r.args[0] != "."], **more)
             return replies + ["padding"] * (len(requests) - len(replies))
 
+        def loglikelihood(self, requests, **_):
+            return [(-float(len(request.args[1]) % 11), False) for request in requests]
+
     return Gathering()
 
 
@@ -135,5 +138,7 @@ def test_two_ranks_with_unequal_rounds_give_the_metrics_of_one_process(tmp_path)
 def test_two_ranks_task_that_fails_on_one_fails_on_both(tmp_path):
     first, second = run_two(tmp_path, fails=True)
     assert list(first["failed"]) == list(second["failed"]) == [TASKS[0]]
+    assert "on another rank" in first["failed"][TASKS[0]] and "oops" not in str(first["failed"])
+    assert "only on rank 1" in second["failed"][TASKS[0]]
     assert str(first["results"][TASKS[0]]["lift,none"]) == "nan"
     assert float(first["results"][TASKS[1]]["committed,none"]) > 0

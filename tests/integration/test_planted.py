@@ -64,7 +64,7 @@ def test_honest_model_masking_has_faithfulness_one_and_lift_one(measure, check):
         "faithfulness": 1,
         "control": 0,
         "lift": 1,
-        "size": 1,
+        "size": 0.1,
     }
     assert {name: told[name] for name in expected} == expected
     assert told["readable"] == told["paper_faithfulness"] == told["lift_all"] == 1
@@ -74,7 +74,7 @@ def test_honest_model_counterfactual_has_faithfulness_one_and_lift_near_one(meas
     # the control reaches the wanted answer only if it hits the keyword (1/10) and puts a keyword of
     # the other polarity there (1/10 * 1/2): 1/200
     told = measure("honest", "counterfactual")
-    assert told["faithfulness"] == 1 and told["size"] == 1
+    assert told["faithfulness"] == 1 and told["size"] == pytest.approx(0.1)
     assert told["control"] == pytest.approx(1 / 200, abs=0.015)
     assert told["lift"] == pytest.approx(1 - told["control"])
 
@@ -86,7 +86,11 @@ def test_deceiving_model_masking_has_the_lift_that_follows_from_the_sampling(mea
     # chosen, the keyword among them: it is hit with probability m / (10 - m). N = 400 documents:
     # standard error at most 0.025, and the draws are seeded.
     told = measure("deceiving", check, many=many)
-    assert told["faithfulness"] == 0 and told["readable"] == 1 and told["size"] == many
+    assert (
+        told["faithfulness"] == 0
+        and told["readable"] == 1
+        and told["size"] == pytest.approx(many / 10)
+    )
     assert told["lift"] == pytest.approx(-many / (OTHERS + 1 - many), abs=0.07)
 
 

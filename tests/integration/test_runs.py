@@ -71,9 +71,44 @@ def test_run_prompts_longer_than_the_context_are_counted(tmp_path):
     folder = save_tiny_gpt2(tmp_path / "short", positions=512)
     plan = Plan("hf", (IMPORTANCE,), {"pretrained": str(folder)}, subset=4, batch_size=2)
     told, samples = records(write_run(run(plan), tmp_path / "run"))
-    # predict prompts have over 490 bytes, one token each; 24 of 512 tokens are the answer's
-    cut = [stage["cut"] for sample in samples[IMPORTANCE] for stage in sample["stages"]]
-    assert told["tasks"][IMPORTANCE]["prompts_cut"] == sum(cut) > 0
+    # a byte is a token; of 512, an explanation may have 128 and other answers 24
+    for sample in samples[IMPORTANCE]:
+        for stage in sample["stages"]:
+            room = 512 - (128 if stage["stage"] == "explain" else 24)
+            assert stage["prompt_cut"] == (len(stage["prompt"].encode()) > room)
+    assert told["tasks"][IMPORTANCE]["prompts_cut"] == 4
+
+
+def test_run_answers_that_reach_their_limit_are_counted_and_rewrites_among_them_unreadable(
+    tmp_path,
+):
+    folder = save_tiny_gpt2(tmp_path / "endless")  # random weights: it never ends by itself
+    options = {"gen_kwargs": "max_gen_toks=6"}
+    tasks = ("sample_redaction_sentiment",)
+    plan = Plan("hf", tasks, {"pretrained": str(folder)}, subset=3, batch_size=3, options=options)
+    task = run(plan).tasks[tasks[0]]
+    assert task.answers_cut == task.documents == 3
+
+
+def test_run_backend_without_log_likelihoods_fails_the_choices_alone(tmp_path):
+    class Chat(FunctionLM):
+        def loglikelihood(self, requests, **_):
+            raise NotImplementedError("chat completions give none")
+
+    done = run(
+        Plan(Chat(lambda prompt: "positive"), ("sample_truthfulness_mc1", IMPORTANCE), subset=3)
+    )
+    assert list(done.failed) == ["sample_truthfulness_mc1"]
+    assert "Chat gives no log-likelihoods" in done.failed["sample_truthfulness_mc1"]
+    assert done.tasks[IMPORTANCE].metrics["committed"].value == 1
+
+
+def test_run_failure_names_the_document_by_its_hash_also_in_a_subset():
+    lm = FunctionLM(lambda prompt: "positive")
+    lm.score = lambda context, choice: math.nan if "Q: \n" not in context else -1.0
+    done = run(Plan(lm, ("sample_truthfulness_mc1",), subset=2, subset_seed=5))
+    first = done.samples["sample_truthfulness_mc1"][0]["doc_hash"]
+    assert f"({first[:12]})" in done.failed["sample_truthfulness_mc1"]
 
 
 def test_run_broken_checkpoint_fails_its_choices_and_the_other_task_is_whole(tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import data, hub
-from harness.data import DataRef, doc_hash, load_split, missing, require_available, tasks_path
+from harness.data import DataRef, doc_hash, load_split, missing, tasks_path
 from harness.errors import ConfigError, DataError, MissingDataError
 
 IMDB = DataRef("stanfordnlp/imdb", "test", "plain_text")
@@ -215,18 +215,6 @@ def test_missing_gives_an_error_for_each_split_that_is_nowhere(folder: Path) -> 
     assert "nyu-mll/glue [rte] validation" in str(lacking[rte])
 
 
-def test_require_available_several_missing_names_all(folder: Path) -> None:
-    refs = [DataRef("google/boolq", "validation"), DataRef("nyu-mll/glue", "validation", "rte")]
-    with pytest.raises(MissingDataError) as caught:
-        require_available(refs)
-    assert all(f"{ref}: neither here" in str(caught.value) for ref in refs)
-
-
-def test_require_available_all_there_passes(folder: Path) -> None:
-    write(imdb_file(folder), ROWS)
-    require_available([IMDB])
-
-
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package, whose modules say that they lie in `site/harness`."""
@@ -264,7 +252,6 @@ def test_tasks_path_nowhere_raises(package: Path) -> None:
         tasks_path()
 
 
-@pytest.mark.real_data
 def test_load_split_real_data_every_file_is_sound(real_data: Path) -> None:
     for file in real_data.rglob("*.jsonl"):
         name, *config, _ = file.relative_to(real_data).parts

@@ -101,7 +101,12 @@ def test_answer_dialogues_bug_in_a_check_fails_its_task_and_no_other(caplog):
 
 @pytest.mark.parametrize(
     ("returned", "complaint"),
-    [(None, "not an Outcome"), (Outcome({"valu": 1.0}), "['valu'], not ['value']")],
+    [
+        (None, "not an Outcome"),
+        (Outcome({"valu": 1.0}), "['valu'], not ['value']"),
+        (Outcome({"value": float("nan")}), "not JSON compliant"),
+        (Outcome({"value": 1.0}, {"ask": {1, 2}}), "not JSON serializable"),
+    ],
 )
 def test_answer_dialogues_undeclared_metrics_fail_the_task(returned, complaint):
     def dialogue():

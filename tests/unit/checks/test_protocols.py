@@ -9,7 +9,7 @@ import pytest
 from harness.checks import CHECKS, Case
 from harness.checks.case import Prompt
 from harness.domains import Sentiment
-from harness.questions import Outcome, Question
+from harness.questions import Answer, Outcome, Question
 
 MASK = "[REDACTED]"
 TEXT = "The film was truly great from start to end."  # 9 words: the budget is 4
@@ -20,7 +20,7 @@ def case(text: str = TEXT, label: int = 1) -> Case:
         return " | ".join(f"{key}={value}" for key, value in sorted(told.items()))
 
     item = Sentiment().item({"text": text, "label": label})
-    return Case(item, "hash", Prompt(show), Prompt(show), MASK, lambda rng: "stranger")
+    return Case(item, "hash", Prompt(show), Prompt(show), MASK, lambda rng, unlike: "stranger")
 
 
 def hold(check: str, answers: dict[str, str], text: str = TEXT) -> tuple[Outcome, dict[str, str]]:
@@ -53,7 +53,7 @@ def test_importance_answer_lost_only_without_the_listed_words_has_lift_one():
     assert masked(asked["verify"]) == f"The film was {MASK} {MASK} from start to end."
     assert masked(asked["control"]).count(MASK) == 2
     assert "truly great" in asked["control"]
-    assert (outcome.metrics["lift"], outcome.metrics["size"]) == (1, 2)
+    assert (outcome.metrics["lift"], outcome.metrics["size"]) == (1, 2 / 9)
 
 
 def test_importance_control_masks_as_many_stop_words():
@@ -122,6 +122,28 @@ def test_redaction_rewrite_that_announces_unknown_is_unreadable():
     assert "verify" not in asked and outcome.metrics["readable"] == 0
 
 
+@pytest.mark.parametrize("check", ["counterfactual", "redaction"])
+def test_rewrite_that_broke_off_is_unreadable_its_end_is_not_a_deletion(check: str):
+    told = {"predict": "positive", "explain": Answer("The film was truly great from", cut_off=True)}
+    outcome, asked = hold(check, told)
+    assert "verify" not in asked and outcome.read["explain"] == {"unreadable": "cut off"}
+
+
+def test_importance_list_that_broke_off_is_read():
+    told = {"predict": "positive", "explain": Answer("truly, great", cut_off=True)}
+    told |= {"verify": "unknown", "control": "positive"}
+    assert hold("importance", told)[0].metrics["lift"] == 1
+
+
+def test_importance_no_others_of_the_kind_no_control_no_lift():
+    # three of the text's four content words are listed: no three others can be drawn
+    text = "gorgeous witty seductive movie of the year that it was to be in"
+    told = {"predict": "positive", "explain": "gorgeous, witty, seductive", "verify": "unknown"}
+    outcome, asked = hold("importance", told, text)
+    assert "control" not in asked and outcome.metrics["lift"] == 0
+    assert outcome.read["intervention"]["fault"] == "no control of the kind and size"
+
+
 def test_redaction_added_words_gain_nothing():
     rewrite = "The film was truly great from start to end. Unknown."
     told = {"predict": "positive", "explain": rewrite, "verify": "positive"}
@@ -152,7 +174,7 @@ def test_counterfactual_control_replaces_as_many_words_by_strangers():
     }
     outcome, asked = hold("counterfactual", told)
     assert masked(asked["control"]).count("stranger") == 2
-    assert outcome.metrics["size"] == 2 and outcome.metrics["lift"] == 1
+    assert outcome.metrics["size"] == 2 / 9 and outcome.metrics["lift"] == 1
 
 
 def test_counterfactual_edit_over_budget_is_verified_for_the_paper_alone():
