@@ -62,6 +62,8 @@ def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
     words = split_words(text)
     mentions = find_mentions(text, words, forms)
     given = [mention for mention in mentions if not mention.negated]
+    if _contradicts_itself(words, given):
+        return Reading.unreadable("several labels")
     given = _drop_questions(text, words, _drop_undecided(words, given))
     if is_refusal(text):
         return _stated(words, given) or Reading.unreadable("refusal")
@@ -71,6 +73,19 @@ def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
         or _neither(mentions, forms)
         or _only(mentions, given)
     )
+
+
+def _contradicts_itself(words: Sequence[Word], given: Sequence[Mention]) -> bool:
+    """Find "it is negative, and it cannot be determined"; a "but" between takes the first back."""
+    for undecided in given:
+        if not _is_undecided(words, undecided):
+            continue
+        for label in given:
+            between = {word.key for word in words[label.last + 1 : undecided.first]}
+            before = label.sentence == undecided.sentence and label.first < undecided.first
+            if before and label.stated and not label.listed and label.label != UNKNOWN:
+                return not between & {"but", "however", "though", "although", "yet"}
+    return False
 
 
 def _drop_undecided(words: Sequence[Word], given: Sequence[Mention]) -> list[Mention]:

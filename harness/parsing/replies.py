@@ -14,7 +14,7 @@ MAX_LENGTH = 100_000
 
 _TEXT = (
     r"(?:texts?|reviews?|paragraphs?|passages?|premises?|versions?|sentences?|stor(?:y|ies)|edits?"
-    r"|rewrites?|words?|terms?|phrases?|keywords?|lists?|answers?|outputs?|responses?|results?)"
+    r"|rewrites?|words?|terms?|phrases?|keywords?|lists?|answers?|outputs?|responses?|results?|reply)"
 )
 _DONE = (
     r"(?:edited|revised|rewritten|modified|redacted|updated|changed|altered|new|final|masked"
@@ -71,6 +71,7 @@ _CHATTER = re.compile(
     r"|by (?:changing|replacing|removing|redacting)|(?:this|the) (?:edit|change|revision)\b"
     r"|this (?:changes|makes|shifts|flips|reverses) the (?:answer|sentiment|tone|label|overall)"
     r"|is there anything else|would you like me"
+    r"|(?:reply|respond|answer) with (?:\w+ ){1,4}only\b"
     r"|(?:only )?the (?:words?|phrases?) [\"“‘'][^\n]{1,200} (?:was|were|is|are|has|have)\b)",
     re.IGNORECASE,
 )

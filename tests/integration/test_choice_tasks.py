@@ -11,10 +11,10 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from harness import failures
-from harness.choice_tasks import builtin_file
 from harness.data import tasks_path
 from harness.scoring import best_choice, is_tied
 from tests.doubles import FunctionLM
+from tests.stock import stock_truthfulqa
 
 MC = ("sample_truthfulness_mc1", "sample_truthfulness_mc2")
 SAMPLE = tasks_path() / "sample" / "truthfulness" / "validation.jsonl"
@@ -28,31 +28,12 @@ def evaluate(lm, tasks=MC, limit=12, **more):
     return simple_evaluate(model=lm, tasks=list(tasks), task_manager=manager(), limit=limit, **more)
 
 
-def stock(lm, name, file, limit):
-    """lm-eval's own task on the same documents, through `ConfigurableTask` and nothing of ours."""
-    import datasets
-    from lm_eval.api.task import ConfigurableTask
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-    class Stock(ConfigurableTask):
-        def download(self, *_, **__):
-            self.dataset = {"validation": datasets.Dataset.from_list(rows)}
-
-    config = load_yaml(builtin_file(f"truthfulqa/truthfulqa_{name}.yaml"))
-    config.pop("tag", None)
-    return simple_evaluate(
-        model=lm, tasks=[Stock(config=config)], task_manager=manager(), limit=limit
-    )
-
-
 @pytest.mark.parametrize("checkpoint", ["tiny_gpt2", "tiny_t5"])
 @pytest.mark.parametrize("name", ["mc1", "mc2"])
 def test_scores_equal_stock_lm_eval_document_by_document(checkpoint, name, request):
     lm = HFLM(str(request.getfixturevalue(checkpoint)), device="cpu", batch_size=4, dtype="float32")
     ours = evaluate(lm, [f"sample_truthfulness_{name}"])["samples"][f"sample_truthfulness_{name}"]
-    theirs = stock(lm, name, SAMPLE, 12)["samples"][f"truthfulqa_{name}"]
+    theirs = stock_truthfulqa(lm, name, SAMPLE, 12)
     untied = [(o, t) for o, t in zip(ours, theirs, strict=True) if not o["ties"]]
     assert len(untied) >= 10
     for our, their in untied:
