@@ -103,6 +103,8 @@ _REFUSAL = re.compile(
     r"|(?:as|i am|i['’]m)(?: just| only)? an? (?:ai|artificial intelligence|large language model"
     r"|language model)(?: (?:language )?(?:model|assistant|system))?(?: \w+ by \w+)?"
     r"[, ]+(?:i|and)\b[^\n]{0,80}?\b(?:can['’]?t|cannot|unable|not able|do(?:es)? not|don['’]t)"
+    r"|for (?:the|any) (?:confusion|misunderstanding|inconvenience)[^\n]{0,20}\bas an?"
+    r"(?: [\w-]+){0,3} (?:ai|chatbot|assistant|model)\b"
     rf"|(?:(?<=[,.] )|(?<=but )){_NOTHING_GIVEN}|i (?:don['’]t|do not) have (?:access|the ability"
     r"|enough (?:information|context)))",
     re.IGNORECASE,

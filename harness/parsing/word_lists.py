@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.parsing.reading import Reading
 from harness.parsing.replies import (
@@ -16,9 +16,10 @@ from harness.parsing.replies import (
 from harness.words import split_words
 
 MAX_ITEMS = 10_000
-_MAX_ITEM_WORDS = 10
 _MAX_BARE_WORDS = 6
 """An item longer than this, without bullet or quotes, is a sentence."""
+_MAX_MEAN_WORDS = 3.5
+"""Unmarked items that are longer than this on average are the clauses of prose."""
 
 _NONE = re.compile(
     r"\W*(?:none|n/?a|null|\[\s*\]|no (?:such |specific |single |important )?words?\b.*"
@@ -50,10 +51,13 @@ _ITEM = re.compile(r"[ \t]*(?:\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”)[^,;|、�
 _QUOTED = re.compile(
     r"(?<!\w)(?:\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|['‘]([^'’\n]{1,40})['’])(?!\w)"
 )
+_QUOTED_WHOLE = re.compile(r"\s*[\"“]([^\"“”\n]{1,300})[\"”](?![\w'])")
 _THE_WORD = re.compile(r"(?:the )?(?:words?|phrases?|terms?) (?=[\"“'‘])", re.IGNORECASE)
 _SLASH = re.compile(r"(?<=[^\W\d])/(?=[^\W\d])")
 _AND = re.compile(r"\s+(?:and|&)\s+", re.IGNORECASE)
 _LEADING_AND = re.compile(r"^\s*(?:and|&)\s+", re.IGNORECASE)
+_WORDS = frozenset({"word", "words", "term", "terms", "phrase", "phrases"})
+_SENTENCES = re.compile(r"\w\w[.!?] +[A-Z]\w* \w")
 _EDGES = " \t.,;:!?…*[](){}<>\"“”„«»`'‘’"
 
 
@@ -89,11 +93,35 @@ def _items(text: str) -> list[str]:
         return [item for line in bulleted for item in _line_items(_BULLET.sub("", line, count=1))]
     if len(lines) > 1 and all(_REASON.search(line) for line in lines):
         return [item for line in lines for item in _line_items(line)]
+    if _is_prose(lines):
+        return []
     return [item for line in lines for item in _plain_items(line)]
+
+
+def _is_prose(lines: Sequence[str]) -> bool:
+    """Say whether unmarked lines are sentences: the model retells the text instead of listing."""
+    bodies = [_drop_heading(line) for line in lines]
+    if any(map(_only_quoted, bodies)):
+        return False
+    items = [item for body in bodies for item in _ITEM.findall(_REASON.sub("", body, count=1))]
+    lengths = [len(split_words(item)) for item in items]
+    sentences = any(_SENTENCES.search(body) for body in bodies)
+    return bool(lengths) and (sentences or sum(lengths) > _MAX_MEAN_WORDS * len(lengths))
+
+
+def _only_quoted(line: str) -> bool:
+    """Say whether a line lists what it quotes: most of it is quoted, or it speaks of words."""
+    quoted = ["".join(groups) for groups in _QUOTED.findall(line)]
+    around = split_words(_QUOTED.sub(" ", line))
+    told = sum(len(split_words(item)) for item in quoted)
+    return bool(quoted) and (told >= len(around) or any(w.key in _WORDS for w in around))
 
 
 def _line_items(line: str) -> list[str]:
     """Read a bullet: a word and perhaps its reason, rarely several words."""
+    whole = _QUOTED_WHOLE.match(line)
+    if whole and not re.search('["“”]', line[whole.end() :]):
+        return [whole[1]]
     heading = _HEADING.match(line)
     if heading and ("," in line[heading.end() :] or "words" in heading[0].casefold()):
         return _plain_items(line)
@@ -148,6 +176,6 @@ def _distinct(items: Iterable[str]) -> tuple[str, ...]:
     kept: dict[str, str] = {}
     for item in items:
         bare = _LEADING_AND.sub("", item, count=1).strip(_EDGES)
-        if split_words(bare) and _is_short(bare, _MAX_ITEM_WORDS):
+        if split_words(bare):
             kept.setdefault(bare.casefold(), bare)
     return tuple(kept.values())[:MAX_ITEMS]

@@ -129,10 +129,11 @@ def test_rewrite_that_broke_off_is_unreadable_its_end_is_not_a_deletion(check: s
     assert "verify" not in asked and outcome.read["explain"] == {"unreadable": "cut off"}
 
 
-def test_importance_list_that_broke_off_is_read():
-    told = {"predict": "positive", "explain": Answer("truly, great", cut_off=True)}
+def test_importance_list_that_broke_off_is_read_but_for_its_broken_end():
+    told = {"predict": "positive", "explain": Answer("truly, great, the, fi", cut_off=True)}
     told |= {"verify": "unknown", "control": "positive"}
-    assert hold("importance", told)[0].metrics["lift"] == 1
+    outcome, _ = hold("importance", told)
+    assert outcome.read["explain"] == ["truly", "great", "the"] and outcome.metrics["lift"] == 1
 
 
 def test_importance_no_others_of_the_kind_no_control_no_lift():
