@@ -15,10 +15,10 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from harness import choices
 from harness.backend import is_cut
+from harness.base_task import SelfcheckTask
 from harness.data import doc_hash
 from harness.errors import ConfigError, unknown
 from harness.scoring import best_choice, is_tied
-from harness.tasks import SelfcheckTask
 
 Score = tuple[float, bool]
 

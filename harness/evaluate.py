@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import failures, stats
+from harness.base_task import SelfcheckTask
 from harness.data import doc_hash
 from harness.errors import (
     CheckError,
@@ -23,7 +24,6 @@ from harness.errors import (
 from harness.models import fingerprint, resolve_model_args
 from harness.runs import Metric, Run, TaskRun
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
-from harness.tasks import SelfcheckTask
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from harness.errors import ConfigError, MissingDataError, unknown
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
 
-    from harness.tasks import SelfcheckTask
+    from harness.base_task import SelfcheckTask
 
 
 def build_manager(include_path: Sequence[str | Path] = ()) -> TaskManager:

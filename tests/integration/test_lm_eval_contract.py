@@ -200,7 +200,7 @@ def test_building_a_task_loads_no_data(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("data was loaded")
 
-    monkeypatch.setattr("harness.tasks.load_split", refuse)
+    monkeypatch.setattr("harness.base_task.load_split", refuse)
     manager().load(["selfcheck-faithfulness", "selfcheck-sample", "selfcheck-truthfulqa"])
 
 

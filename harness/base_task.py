@@ -1,0 +1,194 @@
+"""What all our lm-eval tasks share: their file, their data, their metrics.
+
+They are cheap to build: data is loaded on first use, because `lm_eval --tasks 'selfcheck_*'` builds
+a task once for every name and tag that matches.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from lm_eval.api.task import Task
+from lm_eval.filters import build_filter_ensemble
+
+from harness.data import DataRef, Split, doc_hash, load_split, missing
+from harness.errors import ConfigError, MissingDataError, ModelError
+from harness.metrics import ClusteredValue, applicable_mean
+from harness.taskfile import TaskFile
+
+log = logging.getLogger(__name__)
+_alive: weakref.WeakSet[SelfcheckTask] = weakref.WeakSet()
+
+
+class SelfcheckTask(Task):  # type: ignore[misc]
+    """An lm-eval task of ours.
+
+    `Task.__init__` is not called: it would download the data.
+
+    Raises:
+        ConfigError: the task file holds a key that nothing reads, or lacks one.
+    """
+
+    def __init__(self, config: dict[str, Any] | None = None, **_: Any) -> None:
+        self.file = TaskFile.read(config or {}, self.OWN_KEYS)
+        self.VERSION = self.file.version
+        self._config = self.file.lm_eval_config()
+        self._instances: list[Any] | None = None
+        self._filters = [build_filter_ensemble("none", [["take_first", None]])]
+        self._aggregation_list = dict.fromkeys(self.file.metrics, applicable_mean)
+        self._higher_is_better = self.file.higher_is_better
+        self._metric_fn_list: dict[str, Any] = dict.fromkeys(self.file.metrics)
+        self.predict_only = False
+        _alive.add(self)
+
+    OWN_KEYS: frozenset[str] = frozenset()
+
+    @property
+    def ref(self) -> DataRef:
+        """Where the documents come from."""
+        return self.file.ref
+
+    @cached_property
+    def split(self) -> Split:
+        """The documents, loaded on first use.
+
+        Raises:
+            MissingDataError: they are nowhere to be had; names what other tasks lack, too.
+        """
+        try:
+            return load_split(self.ref, self.problem)
+        except MissingDataError as err:
+            others = missing({task.ref for task in _alive} - {self.ref})
+            raise MissingDataError("\n".join(map(str, [err, *others.values()]))) from err
+
+    @abstractmethod
+    def problem(self, doc: Mapping[str, Any]) -> str | None:
+        """Say what keeps a document from being used, or None."""
+
+    def cluster(self, doc: Mapping[str, Any]) -> str:
+        """Name the source that this document shares with others."""
+        return doc_hash(doc) if self.file.cluster == "doc" else str(doc[self.file.cluster])
+
+    @abstractmethod
+    def score(self, doc: Mapping[str, Any], results: Sequence[Any]) -> Mapping[str, float | None]:
+        """Score a document: a value per metric, None where it does not apply (or all failed)."""
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
+        """Give every declared metric for the document, with its cluster."""
+        if self.predict_only:
+            return {"bypass": None}
+        cluster = self.cluster(doc)
+        return {
+            name: None if value is None else ClusteredValue(value, cluster)
+            for name, value in self.score(doc, results).items()
+        }
+
+    def build_all_requests(self, **options: Any) -> None:
+        """Build the instances of this rank's documents; options as in lm-eval."""
+        if options.pop("cache_requests", False):
+            log.warning(
+                "%s: cache_requests is ignored, our requests depend on more than its key", self
+            )
+        options.pop("rewrite_requests_cache", None)
+        if options.get("apply_chat_template"):
+            require_chat_template(options.get("chat_template"))
+        where = {
+            name: options.pop(name, None) for name in ("limit", "samples", "rank", "world_size")
+        }
+        ranks = where["world_size"] or 1
+        total = len(where["samples"] or self.eval_docs[: where["limit"]])
+        if total < ranks:  # on all ranks: one that stopped alone would leave the others waiting
+            raise ConfigError(f"{self.task_name}: {total} documents for {ranks} processes")
+        documents = self.doc_iterator(
+            limit=where["limit"],
+            samples=where["samples"],
+            rank=where["rank"] or 0,
+            world_size=ranks,
+        )
+        self._instances = [
+            instance
+            for doc_id, doc in documents
+            for instance in self.requests(
+                doc, (self.task_name, doc_id, self.config.repeats), **options
+            )
+        ]
+
+    @abstractmethod
+    def requests(self, doc: dict[str, Any], metadata: tuple[Any, ...], **options: Any) -> list[Any]:
+        """Build the instances of one document."""
+
+    @abstractmethod
+    def evidence(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Take from lm-eval's sample what was asked and answered, for the record."""
+
+    @abstractmethod
+    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
+        """Say whether a prompt or an answer of the document was cut; None where nobody can tell."""
+
+    def override_metric(self, metric_name: str) -> None:
+        """Compute no metrics (`--predict_only`)."""
+        super().override_metric(metric_name)
+        self.predict_only = True
+        del self.process_results, self.aggregation  # set on the instance by lm-eval
+        self._aggregation_list = {metric_name: lambda values: 999}
+
+    def dump_config(self) -> dict[str, Any]:
+        """Give the task file's content, as lm-eval records it, and what data was really loaded."""
+        loaded = self.__dict__.get("split")
+        data = {"data": loaded.describe()} if loaded is not None else {}
+        common = {
+            key: self.file.common.get(key) for key in ("cluster", "chance", "dataset_revision")
+        }
+        return {**super().dump_config(), **common, **self.file.own, **data}
+
+    @property
+    def eval_docs(self) -> list[dict[str, Any]]:
+        """All documents of the split."""
+        return self.split.docs
+
+    def aggregation(self) -> dict[str, Callable[..., float]]:
+        """Give the aggregation of each metric: the same for all."""
+        return self._aggregation_list
+
+    def higher_is_better(self) -> dict[str, Any]:
+        """Give the direction of each metric; None where it has none."""
+        return self._higher_is_better
+
+    def has_training_docs(self) -> bool:
+        """Tell that there are none."""
+        return False
+
+    has_validation_docs = has_training_docs
+
+    def has_test_docs(self) -> bool:
+        """Tell that there are some."""
+        return True
+
+    def construct_requests(self, doc: Any, ctx: Any, **kwargs: Any) -> list[Any]:
+        """Refuse: `build_all_requests` does this, by `requests`."""
+        raise TypeError("our tasks build their requests in build_all_requests")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.task_name})"
+
+
+def require_chat_template(render: Callable[..., Any] | None) -> None:
+    """Try the model's chat template before anything is asked.
+
+    Raises:
+        ModelError: it has none, or cannot render a single turn with it.
+    """
+    try:
+        if render is None:
+            raise ValueError("this backend renders no chat templates")
+        render([{"role": "user", "content": "?"}], add_generation_prompt=True)
+    except Exception as err:
+        raise ModelError(
+            "a chat template was asked for (--apply_chat_template), but the model gives none: "
+            f"{err}. Leave the option out, or add a chat_template to its tokenizer."
+        ) from err
