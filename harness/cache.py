@@ -160,7 +160,13 @@ class ResponseCache:
             self._writes = False
             return
         self._connection.close()
-        self._connection = _open(self.path, check=True)
+        try:
+            self._connection = _open(self.path, check=True)
+        except (OSError, sqlite3.Error, _UnusableError) as again:
+            log.warning("Answers are no longer kept: %s: %s", self.path, again)
+            self._writes = False
+            self._connection = sqlite3.connect(":memory:", check_same_thread=False)
+            _prepare(self._connection)
 
 
 class _UnusableError(Exception):

@@ -27,8 +27,8 @@ def file_sha256(path: Path) -> str:
     real = path.resolve()
     state = real.stat()
     known = _read_memo().get(str(real))
-    if known is not None and known[:2] == [state.st_size, state.st_mtime_ns]:
-        return str(known[2])
+    if isinstance(known, list) and known[:-1] == [state.st_size, state.st_mtime_ns]:
+        return str(known[-1])
     digest = read_sha256(real)
     if time.time() - state.st_mtime > RACY_SECONDS:
         _remember(str(real), [state.st_size, state.st_mtime_ns, digest])

@@ -124,7 +124,8 @@ def test_run_broken_checkpoint_fails_its_choices_and_the_other_task_is_whole(tmp
     done = run(Plan("hf", tasks, {"pretrained": str(folder)}, subset=3, batch_size=4))
     assert list(done.failed) == ["sample_truthfulness_mc1"]
     assert "document" in done.failed["sample_truthfulness_mc1"]
-    assert done.tasks[IMPORTANCE].metrics["committed"].n == 3
+    told = done.tasks[IMPORTANCE].metrics["committed"]
+    assert (told.value, told.n) == (0, 3), "what it writes is no answer"
     told, _ = records(write_run(done, tmp_path / "run"))
     assert told["tasks"]["sample_truthfulness_mc1"]["metrics"] == {}
 

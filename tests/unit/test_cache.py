@@ -257,3 +257,17 @@ def test_default_opens_the_users_file() -> None:
     with ResponseCache.default() as cache:
         assert cache is not None
         assert cache.path == default_path()
+
+
+def test_recover_damaged_file_that_cannot_be_replaced_keeps_nothing_and_does_not_raise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError("read-only file system")
+
+    with ResponseCache.open(tmp_path / "answers.sqlite") as cache:
+        monkeypatch.setattr("harness.cache._open", refuse)
+        cache._recover(sqlite3.DatabaseError("database disk image is malformed"))
+        cache.put("model", "generate_until", "key", "answer")
+        assert cache.get_many("model", "generate_until", ["key"]) == {}
+    assert "Answers are no longer kept" in caplog.text
