@@ -22,6 +22,10 @@ from harness.metrics import ClusteredValue, applicable_mean
 from harness.taskfile import TaskFile
 
 log = logging.getLogger(__name__)
+NO_CHAT_TEMPLATE = (
+    "a chat template was asked for (--apply_chat_template), but the model gives none: {}. "
+    "Leave the option out, or add a chat_template to its tokenizer."
+)
 _alive: weakref.WeakSet[SelfcheckTask] = weakref.WeakSet()
 
 
@@ -188,7 +192,4 @@ def require_chat_template(render: Callable[..., Any] | None) -> None:
             raise ValueError("this backend renders no chat templates")
         render([{"role": "user", "content": "?"}], add_generation_prompt=True)
     except Exception as err:
-        raise ModelError(
-            "a chat template was asked for (--apply_chat_template), but the model gives none: "
-            f"{err}. Leave the option out, or add a chat_template to its tokenizer."
-        ) from err
+        raise ModelError(NO_CHAT_TEMPLATE.format(err)) from err

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import failures, stats
-from harness.base_task import SelfcheckTask
+from harness.base_task import NO_CHAT_TEMPLATE, SelfcheckTask
 from harness.data import doc_hash
 from harness.errors import (
     CheckError,
@@ -21,7 +21,7 @@ from harness.errors import (
     ModelError,
     unknown,
 )
-from harness.models import fingerprint, resolve_model_args
+from harness.models import fingerprint, lacks_chat_template, resolve_model_args
 from harness.runs import Metric, Run, TaskRun
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
 
@@ -116,6 +116,8 @@ def load_model(plan: Plan) -> Any:
     if plan.model not in model_registry:
         raise ConfigError(unknown("model", plan.model, model_registry.keys()))
     arguments = resolve_model_args(plan.model, dict(plan.model_args))
+    if plan.options.get("apply_chat_template") and lacks_chat_template(plan.model, arguments):
+        raise ModelError(NO_CHAT_TEMPLATE.format("its tokenizer's files hold none"))
     settings = {"batch_size": plan.batch_size, "device": plan.device}
     try:
         lm = get_model(plan.model).create_from_arg_obj(arguments, settings)

@@ -107,6 +107,20 @@ def resolve_model_args(model: str, args: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, **args, "pretrained": base, "peft": folder}
 
 
+def lacks_chat_template(model: str, args: Mapping[str, Any]) -> bool:
+    """Say, without loading anything, whether a model surely has no chat template.
+
+    Only the files of a local folder tell; of all other models False.
+    """
+    folder = Path(str(args.get("tokenizer") or args.get("pretrained")))
+    config = folder / "tokenizer_config.json"
+    if model not in HF_BACKENDS or not config.is_file():
+        return False
+    if any(folder.glob("chat_template*")) or (folder / "additional_chat_templates").is_dir():
+        return False
+    return '"chat_template"' not in config.read_text(encoding="utf-8", errors="replace")
+
+
 def _describe(lm: Any) -> dict[str, Any]:
     names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
     if names[0] == "lm_eval.models.huggingface.HFLM":

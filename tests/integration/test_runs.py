@@ -130,7 +130,13 @@ def test_run_broken_checkpoint_fails_its_choices_and_the_other_task_is_whole(tmp
     assert told["tasks"]["sample_truthfulness_mc1"]["metrics"] == {}
 
 
-def test_run_model_without_chat_template_is_an_error_when_one_is_asked_for(tiny_gpt2):
+def test_run_model_without_chat_template_is_an_error_before_it_is_loaded(tiny_gpt2, monkeypatch):
+    from lm_eval.models.huggingface import HFLM
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(HFLM, "__init__", refuse)
     plan = Plan(
         "hf", (IMPORTANCE,), {"pretrained": str(tiny_gpt2)}, options={"apply_chat_template": True}
     )

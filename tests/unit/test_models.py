@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness import hashes, models
-from harness.models import fingerprint
+from harness.models import fingerprint, lacks_chat_template
 from tests.tiny import CHAT_TEMPLATE, byte_tokenizer, save_tiny_gpt2
 
 
@@ -288,3 +288,18 @@ def test_import_models_loads_nothing_heavy() -> None:
     code = "import sys, harness.models; print({'torch', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_lacks_chat_template_only_files_without_one_say_so(tmp_path: Path) -> None:
+    args = {"pretrained": str(tmp_path)}
+    assert not lacks_chat_template("hf", args), "not a folder of a model: nobody knows"
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text("{}", encoding="utf-8")
+    assert lacks_chat_template("hf", args)
+    assert not lacks_chat_template("vllm", args)
+    assert not lacks_chat_template("hf", {**args, "tokenizer": "some/hub-id"})
+    config.write_text('{"chat_template": "x"}', encoding="utf-8")
+    assert not lacks_chat_template("hf", args)
+    config.write_text("{}", encoding="utf-8")
+    (tmp_path / "chat_template.jinja").write_text("x", encoding="utf-8")
+    assert not lacks_chat_template("hf", args)
