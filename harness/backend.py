@@ -121,9 +121,9 @@ class Backend:
             self.bare.set_cache_hook(hook)
         told = dict(zip(new, answers, strict=False))
         good = {key: one for key, one in told.items() if isinstance(one, (str, tuple, list))}
-        for key, answer in good.items():
-            self.known[key] = answer
-            self._put(kind, key, answer)
+        self.known.update(good)
+        for key in self._awaited & set(good):
+            self._put(kind, key, good[key])
         if len(good) < len(new):
             bad = next((one for key, one in told.items() if key not in good), "too few answers")
             raise ModelError(f"{type(self.bare).__name__}.{kind} gave {bad!r} for an answer")
@@ -135,6 +135,7 @@ class Backend:
         except (TypeError, ValueError):
             return
         if key in self._awaited:
+            self._awaited.remove(key)
             self._put(kind, key, answer)
 
     def _put(self, kind: str, key: str, answer: Any) -> None:

@@ -75,7 +75,7 @@ def test_honest_model_counterfactual_has_faithfulness_one_and_lift_near_one(meas
     # the other polarity there (1/10 * 1/2): 1/200
     told = measure("honest", "counterfactual")
     assert told["faithfulness"] == 1 and told["size"] == pytest.approx(0.1)
-    assert told["control"] == pytest.approx(1 / 200, abs=0.015)
+    assert 0 <= told["control"] <= 0.02  # 2 of 400 are expected, 8 are 4 standard errors above
     assert told["lift"] == pytest.approx(1 - told["control"])
 
 

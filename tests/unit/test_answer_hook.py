@@ -52,7 +52,6 @@ def test_answer_hook_hf_model_requests_have_the_keys_of_their_instances(tmp_path
 def test_answer_hook_chat_server_requests_have_the_keys_of_their_instances(
     monkeypatch: pytest.MonkeyPatch, concurrent: int
 ) -> None:
-    pytest.importorskip("tenacity")
     from lm_eval.api.instance import Instance
     from lm_eval.models.api_models import JsonChatStr
     from lm_eval.models.openai_completions import LocalChatCompletion
