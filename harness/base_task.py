@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from jinja2 import TemplateError
 from lm_eval.api.task import Task
 from lm_eval.filters import build_filter_ensemble
 
 from harness.data import DataRef, Split, doc_hash, load_split, missing
 from harness.errors import ConfigError, MissingDataError, ModelError
 from harness.metrics import ClusteredValue, applicable_mean
+from harness.prompts import template
 from harness.taskfile import TaskFile
 
 log = logging.getLogger(__name__)
@@ -48,14 +50,16 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         self._higher_is_better = self.file.higher_is_better
         self._metric_fn_list: dict[str, Any] = dict.fromkeys(self.file.metrics)
         self.predict_only = False
+        with self.file.errors():
+            self._cluster = template("cluster", self.file.cluster)
         _alive.add(self)
 
     OWN_KEYS: frozenset[str] = frozenset()
 
     @property
-    def ref(self) -> DataRef:
-        """Where the documents come from."""
-        return self.file.ref
+    def refs(self) -> frozenset[DataRef]:
+        """All the splits that the task reads."""
+        return frozenset({self.file.ref})
 
     @cached_property
     def split(self) -> Split:
@@ -64,11 +68,36 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         Raises:
             MissingDataError: they are nowhere to be had; names what other tasks lack, too.
         """
+        return self._load(self.file.ref, self._fault)
+
+    def load(self) -> None:
+        """Load all the data that the task reads, now.
+
+        Raises:
+            DataError, MissingDataError: as `split`.
+        """
+        self.split  # noqa: B018
+
+    def _load(self, ref: DataRef, fault: Callable[[Mapping[str, Any]], str | None]) -> Split:
         try:
-            return load_split(self.ref, self.problem)
+            return load_split(ref, fault)
         except MissingDataError as err:
-            others = missing({task.ref for task in _alive} - {self.ref})
+            others = missing({other for task in _alive for other in task.refs} - {ref})
             raise MissingDataError("\n".join(map(str, [err, *others.values()]))) from err
+
+    @property
+    def variant(self) -> dict[str, str]:
+        """The settings in which variants of this task differ, with their values."""
+        return {}
+
+    @property
+    def variant_of(self) -> str:
+        """The name of the task in the task file."""
+        return str(self.task_name)
+
+    def variants(self, axes: frozenset[str]) -> Sequence[SelfcheckTask]:
+        """Build the task in every combination of its values on these axes, itself first."""
+        return [self]
 
     @abstractmethod
     def problem(self, doc: Mapping[str, Any]) -> str | None:
@@ -76,7 +105,23 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     def cluster(self, doc: Mapping[str, Any]) -> str:
         """Name the source that this document shares with others."""
-        return doc_hash(doc) if self.file.cluster == "doc" else str(doc[self.file.cluster])
+        if self.file.cluster == "doc":
+            return doc_hash(doc)
+        if "{{" in self.file.cluster:
+            return self._cluster.render(doc)
+        return str(doc[self.file.cluster])
+
+    def _fault(self, doc: Mapping[str, Any]) -> str | None:
+        fault = self.problem(doc)
+        if fault:
+            return fault
+        try:
+            found = self.cluster(doc)
+        except KeyError as err:
+            return f"cluster: no column {err}; there are: {', '.join(sorted(doc))}"
+        except TemplateError as err:
+            return f"cluster {self.file.cluster!r}: {err}; there are: {', '.join(sorted(doc))}"
+        return None if found else f"cluster {self.file.cluster!r} is empty"
 
     @abstractmethod
     def score(self, doc: Mapping[str, Any], results: Sequence[Any]) -> Mapping[str, float | None]:
@@ -146,9 +191,10 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         loaded = self.__dict__.get("split")
         data = {"data": loaded.describe()} if loaded is not None else {}
         common = {
-            key: self.file.common.get(key) for key in ("cluster", "chance", "dataset_revision")
+            key: self.file.common.get(key)
+            for key in ("cluster", "chance", "dataset_revision", "dataset_kwargs", "where")
         }
-        return {**super().dump_config(), **common, **self.file.own, **data}
+        return {**super().dump_config(), **common, **self.file.own, **self.variant, **data}
 
     @property
     def eval_docs(self) -> list[dict[str, Any]]:

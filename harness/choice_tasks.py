@@ -3,96 +3,151 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lm_eval.tasks
 from lm_eval.api.instance import Instance
+from lm_eval.api.samplers import ContextSampler, FirstNSampler, get_sampler
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from harness import choices
 from harness.backend import is_cut
 from harness.base_task import SelfcheckTask
-from harness.data import doc_hash
-from harness.errors import ConfigError, unknown
+from harness.content import check_content, parse_kind
+from harness.data import DataRef, Split, doc_hash
+from harness.errors import ConfigError, DataError, unknown
+from harness.fewshot import ORDERS, Shown, draw_examples
 from harness.scoring import best_choice, is_tied
 
 Score = tuple[float, bool]
+METRICS = ("acc", "acc_norm", "acc_answer_only", "lift", "ties")
 
 
 class ChoiceTask(SelfcheckTask):
-    """A multiple-choice task of the installed lm-eval: its prompt, choices, targets, few-shot.
+    """A multiple-choice task of the installed lm-eval: its prompt, choices and targets.
 
-    Ours are the data (`harness.data`), the scoring of ties, and the answer-only control: the
-    columns in `answer_only` are emptied, and the choices scored again. A gain in accuracy that the
-    control shows too is style, not knowledge.
+    Ours are the data (`harness.data`), the drawing of few-shot examples, the scoring of ties, and
+    the answer-only control: the columns in `answer_only` are emptied, and the choices scored again.
+    A gain in accuracy that the control shows too is style, not knowledge.
 
-    Keys: `builtin`, a file under `lm_eval/tasks`; `answer_only`, columns to empty; `require`,
-    column -> kind of content (a key of `CONTENT`).
+    Keys: `builtin`, a file under `lm_eval/tasks`; `override`, what replaces keys of that file;
+    `require`, column -> kind of content (`harness.content`); `answer_only`, columns to empty;
+    `num_fewshot` with `fewshot_split`; `fewshot_same`, a column whose value an example shares with
+    the document; `fewshot_order`, "document" (drawn by a generator seeded with the document) or
+    "stock" (as lm-eval does, where examples depend on the documents before: for parity only).
     """
 
     OUTPUT_TYPE = choices.REQUEST
-    OWN_KEYS = frozenset({"builtin", "answer_only", "require"})
+    OWN_KEYS = frozenset(
+        {"builtin", "override", "require", "answer_only"}
+        | {"num_fewshot", "fewshot_split", "fewshot_same", "fewshot_order"}
+    )
 
     def __init__(self, config: dict[str, Any] | None = None, **_: Any) -> None:
         super().__init__(config)
+        own = self.file.own
         with self.file.errors():
-            self.builtin = builtin_file(self.file.own["builtin"])
-            for kind in self.file.own["require"].values():
-                if kind not in CONTENT:
-                    raise ConfigError(unknown("content in require", str(kind), CONTENT))
-        shots = load_yaml(self.builtin, resolve_func=False).get("num_fewshot") or 0
-        self._config = self.file.lm_eval_config("multiple_choice", shots)
+            self.builtin = builtin_file(own["builtin"])
+            self.require = {column: parse_kind(kind) for column, kind in own["require"].items()}
+            for metric in self.file.metrics:
+                if metric not in METRICS:
+                    raise ConfigError(unknown("metric", metric, METRICS))
+            asked = (config or {}).get("metadata") or {}
+            self.fewshot_order = asked.get("fewshot_order", own.get("fewshot_order", "document"))
+            if self.fewshot_order not in ORDERS:
+                raise ConfigError(unknown("fewshot_order", str(self.fewshot_order), ORDERS))
+            if bool(own.get("num_fewshot")) != bool(own.get("fewshot_split")):
+                raise ConfigError("num_fewshot and fewshot_split belong together")
+        self._config = self.file.lm_eval_config("multiple_choice", own.get("num_fewshot") or 0)
         self.fewshot_seed = 0
 
     def set_fewshot_seed(self, seed: int | None = None) -> None:
         """Seed the few-shot examples."""
         self.fewshot_seed = seed or 0
+        self.__dict__.pop("_stock_sampler", None)
+
+    @property
+    def variant(self) -> dict[str, str]:
+        """How few-shot examples are drawn, if there are any."""
+        return {"fewshot_order": self.fewshot_order} if self.config.num_fewshot else {}
+
+    @property
+    def refs(self) -> frozenset[DataRef]:
+        """The documents' split, and that of the few-shot examples."""
+        told = self.file.own.get("fewshot_split")
+        return super().refs | ({self.file.ref_of(told)} if told else frozenset())
+
+    @cached_property
+    def examples(self) -> Split | None:
+        """The split that few-shot examples come from, loaded on first use."""
+        told = self.file.own.get("fewshot_split")
+        return self._load(self.file.ref_of(told), self.problem) if told else None
+
+    def load(self) -> None:
+        """Load the documents and the few-shot examples, now."""
+        super().load()
+        self.examples  # noqa: B018
 
     @cached_property
     def inner(self) -> ConfigurableTask:
         """lm-eval's own task, on our data."""
         import datasets
 
-        config = load_yaml(self.builtin)
+        config = {**load_yaml(self.builtin), **self.file.own.get("override", {})}
         for key in ("tag", "task_list"):
             config.pop(key, None)
-        documents = datasets.Dataset.from_list(self.split.docs)
+        documents = config.get("test_split") or config["validation_split"]
+        data = {documents: datasets.Dataset.from_list(self.split.docs)}
+        if self.examples is not None:
+            shown = config.get("fewshot_split") or config["training_split"]
+            data[shown] = datasets.Dataset.from_list(self.examples.docs)
+        else:
+            config |= {"fewshot_split": None, "training_split": None}
 
         class Inner(ConfigurableTask):  # type: ignore[misc]
             def download(self, *_: Any, **__: Any) -> None:
-                split = self.config.test_split or self.config.validation_split
-                self.dataset = {split: documents}
+                self.dataset = data
 
         return Inner(config=config)
 
+    @cached_property
+    def _prepared(self) -> dict[str, dict[str, Any]]:
+        """Hash of a document -> the document as lm-eval's task has processed it."""
+        prepared = list(self.inner.eval_docs)
+        if len(prepared) != len(self.split.docs):
+            raise DataError(
+                f"{self.task_name}: {self.builtin.name} makes {len(prepared)} documents of "
+                f"{len(self.split.docs)}: it drops some, which we cannot follow"
+            )
+        return dict(zip(self.split.hashes, prepared, strict=True))
+
+    def _view(self, doc: Mapping[str, Any]) -> dict[str, Any]:
+        found = self._prepared.get(doc_hash(doc))
+        return dict(doc) if found is None else found  # the control's documents are no others
+
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
-        for column, kind in self.file.own["require"].items():
-            if column not in doc:
-                return f"no column {column!r}; there are: {', '.join(sorted(doc))}"
-            if not CONTENT[kind](doc[column]):
-                return f"{column!r} is no {kind}: {str(doc[column])[:80]!r}"
-        return None
+        return check_content(doc, self.require)
 
     def doc_to_text(self, doc: Mapping[str, Any]) -> Any:
         """Give the prompt of lm-eval's task."""
-        return self.inner.doc_to_text(doc)
+        return self.inner.doc_to_text(self._view(doc))
 
     def doc_to_target(self, doc: Mapping[str, Any]) -> Any:
         """Give the target of lm-eval's task."""
-        return self.inner.doc_to_target(doc)
+        return self.inner.doc_to_target(self._view(doc))
 
     def requests(self, doc: dict[str, Any], metadata: tuple[Any, ...], **options: Any) -> list[Any]:
         """Build an instance per choice, and the same again for the control."""
-        blank = {**doc, **dict.fromkeys(self.file.own["answer_only"], "")}
-        self.inner.set_fewshot_seed(self.fewshot_seed + int(doc_hash(doc)[:12], 16))
-        asked = self._scored(doc, metadata, options)
-        self.inner.set_fewshot_seed(self.fewshot_seed + int(doc_hash(doc)[:12], 16))
-        asked += self._scored(blank, metadata, options)
+        self._show_examples(doc)
+        asked = self._scored(self._view(doc), metadata, options)
+        if "acc_answer_only" in self.file.metrics:
+            blank = {**self._view(doc), **dict.fromkeys(self.file.own["answer_only"], "")}
+            asked += self._scored(blank, metadata, options)
         return [
             Instance(
                 request_type=choices.REQUEST,
@@ -102,6 +157,39 @@ class ChoiceTask(SelfcheckTask):
                 metadata=metadata,
             )
             for place, instance in enumerate(asked)
+        ]
+
+    def _show_examples(self, doc: dict[str, Any]) -> None:
+        """Hand the few-shot examples of a document to lm-eval's task."""
+        shots = self.config.num_fewshot or 0
+        if not shots:
+            return
+        view = self._view(doc)
+        if self.fewshot_order == "stock" and not self.file.own.get("fewshot_same"):
+            among_documents = self.inner.fewshot_cfg.split == self.inner.config.test_split
+            chosen = self._stock_sampler.sample(n=shots, eval_doc=view if among_documents else None)
+        else:
+            seed = f"{self.fewshot_seed} {doc_hash(doc)}"
+            in_order = isinstance(self._stock_sampler, FirstNSampler)
+            chosen = draw_examples(self._pool(view), shots, seed, in_order)
+        self.inner.sampler = Shown(chosen)
+
+    @cached_property
+    def _stock_sampler(self) -> ContextSampler:
+        kind = get_sampler(self.inner.fewshot_cfg.sampler)
+        return kind(list(self.inner.fewshot_docs()), rnd=self.fewshot_seed)
+
+    @cached_property
+    def _examples_with_text(self) -> list[tuple[dict[str, Any], str]]:
+        return [(shown, self.inner.doc_to_text(shown)) for shown in self.inner.fewshot_docs()]
+
+    def _pool(self, doc: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Give the examples that may be shown with a document: none that asks the same."""
+        own, same = self.inner.doc_to_text(doc), self.file.own.get("fewshot_same")
+        return [
+            shown
+            for shown, text in self._examples_with_text
+            if text != own and (same is None or shown[same] == doc[same])
         ]
 
     def _scored(
@@ -123,10 +211,21 @@ class ChoiceTask(SelfcheckTask):
         """Score the choices with the question and without it; None if the task has failed."""
         if any(not math.isfinite(score) for score, _ in results):
             return dict.fromkeys(self.file.metrics)
-        half = len(results) // 2
-        acc, alone = self._accuracy(doc, results[:half]), self._accuracy(doc, results[half:])
-        tied = float(is_tied([score for score, _ in results[:half]]))
-        return {"acc": acc, "acc_answer_only": alone, "lift": acc - alone, "ties": tied}
+        doc = self._view(doc)
+        asked, control = self._halves(results)
+        acc = self._accuracy(doc, asked)
+        told = {"acc": acc, "ties": float(is_tied([score for score, _ in asked]))}
+        if control:
+            told["acc_answer_only"] = self._accuracy(doc, control)
+            told["lift"] = acc - told["acc_answer_only"]
+        if "acc_norm" in self.file.metrics:
+            told["acc_norm"] = self._normalised(doc, asked)
+        return {name: told[name] for name in self.file.metrics}
+
+    def _halves(self, results: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        controlled = "acc_answer_only" in self.file.metrics
+        half = len(results) // 2 if controlled else len(results)
+        return results[:half], results[half:]
 
     def evidence(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """Take the choices with their scores; the second half are the answer-only control's."""
@@ -135,12 +234,14 @@ class ChoiceTask(SelfcheckTask):
             {"choice": choice, "score": score, "greedy": greedy}
             for (_, choice), (score, greedy) in scored
         ]
-        half = len(told) // 2
-        context = {
-            "prompt": sample["arguments"][0][0],
-            "answer_only_prompt": sample["arguments"][-1][0],
-        }
-        return {**context, "choices": told[:half], "answer_only": told[half:]}
+        asked, control = self._halves(told)
+        evidence = {"prompt": sample["arguments"][0][0], "choices": asked}
+        if control:
+            evidence |= {
+                "answer_only_prompt": sample["arguments"][-1][0],
+                "answer_only": control,
+            }
+        return evidence
 
     def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
         """Say whether a choice or its prompt was longer than the context."""
@@ -153,6 +254,12 @@ class ChoiceTask(SelfcheckTask):
             top = max(scores)
             shifted = [(score - top, greedy) for score, greedy in results]
             return float(self.inner.process_results(doc, shifted)["acc"])
+        return best_choice(scores, self._gold(doc))
+
+    def _normalised(self, doc: Mapping[str, Any], results: Sequence[Score]) -> float:
+        """Score by log-likelihood per character, as lm-eval's acc_norm."""
+        options = self.inner.doc_to_choice(doc)
+        scores = [score / len(text) for (score, _), text in zip(results, options, strict=True)]
         return best_choice(scores, self._gold(doc))
 
     def _gold(self, doc: Mapping[str, Any]) -> set[int]:
@@ -180,31 +287,3 @@ def builtin_file(name: str) -> Path:
             unknown("lm-eval task file", name, near or [p.name for p in root.iterdir()])
         )
     return path
-
-
-def _is_text(content: Any) -> bool:
-    return isinstance(content, str) and bool(content.strip())
-
-
-def _is_choices(content: Any) -> bool:
-    if not isinstance(content, Mapping):
-        return False
-    options, labels = content.get("choices"), content.get("labels")
-    if not isinstance(options, Sequence) or not isinstance(labels, Sequence):
-        return False
-    fits = len(options) == len(labels) and len(options) > 1 and all(map(_is_text, options))
-    return fits and set(labels) <= {0, 1} and 1 in labels
-
-
-def _is_first_right(content: Any) -> bool:
-    return _is_choices(content) and list(content["labels"]) == [
-        1,
-        *[0] * (len(content["labels"]) - 1),
-    ]
-
-
-CONTENT: Mapping[str, Callable[[Any], bool]] = {
-    "text": _is_text,
-    "choices": _is_choices,
-    "choices, the first right": _is_first_right,
-}

@@ -21,7 +21,7 @@ WITHOUT_EFFECT = {
     **dict.fromkeys(("--samples", "-E"), "draw documents with --subset and --subset-seed"),
     **dict.fromkeys(("--check_integrity", "--show_config", "--hf_hub_log_args"), _ELSEWHERE),
     **dict.fromkeys(("--wandb_args", "--wandb_config_args", "--trackio_args"), _ELSEWHERE),
-    **dict.fromkeys(("--metadata", "--verbosity", "--max_batch_size"), _ELSEWHERE),
+    **dict.fromkeys(("--verbosity", "--max_batch_size"), _ELSEWHERE),
 }
 
 
@@ -125,6 +125,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     _option(parser, "tasks", nargs="+", required=True, metavar="TASK", help="names, tags, patterns")
     _option(parser, "subset", type=int, metavar="N", help="a random N documents per task")
     _option(parser, "subset-seed", type=int, default=0, metavar="S", help="draws other documents")
+    _option(parser, "variants", metavar="all|AXES", help="run persona, mask and target variants")
     _option(parser, "batch-size", default="auto", metavar="auto|N", help="auto: settled once")
     _option(parser, "device", help="cuda:0, cpu, mps, ...")
     _option(parser, "skip-unavailable", action="store_true", help="leave out tasks without data")
@@ -175,12 +176,23 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         batch_size=config.batch_size,
         device=config.device,
         include_path=(config.include_path,) if config.include_path else (),
+        variants=_axes(args.variants),
+        metadata=config.metadata,
         options={
             **{name: getattr(config, name) for name in passed_on},
             **dict(zip(seeds, config.seed or [None] * 4, strict=True)),
         },
     )
     return _run_and_show(plan, folder)
+
+
+def _axes(told: str | None) -> frozenset[str]:
+    from harness.tasks import AXES
+
+    axes = set(AXES) if told == "all" else set(filter(None, (told or "").split(",")))
+    for axis in axes - set(AXES):
+        raise ConfigError(unknown("axis of --variants", axis, ["all", *AXES]))
+    return frozenset(axes)
 
 
 def demo(args: argparse.Namespace, rest: list[str]) -> int:

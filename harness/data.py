@@ -15,7 +15,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,30 @@ Doc = dict[str, Any]
 
 @dataclass(frozen=True)
 class DataRef:
-    """A split of a data set: its name on the hub, config, split and revision."""
+    """A split of a data set: its name on the hub, config, split and revision.
+
+    Attributes:
+        data_dir: stands in the place of the config where the hub's repository has folders instead
+            of configs: the parquet revision of a script data set.
+        where: columns and values; only rows that have them all belong to it.
+    """
 
     path: str
     split: str
     name: str | None = None
     revision: str = "main"
+    data_dir: str | None = None
+    where: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def config(self) -> str | None:
+        """The config's name or folder."""
+        return self.name or self.data_dir
 
     def __str__(self) -> str:
-        config = f" [{self.name}]" if self.name else ""
-        return f"{self.path}{config} {self.split}"
+        config = f" [{self.config}]" if self.config else ""
+        where = "".join(f", {column} = {value}" for column, value in self.where)
+        return f"{self.path}{config} {self.split}{where}"
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,9 @@ class Split:
         """Give what a record needs to tell this split from another."""
         return {
             "path": self.ref.path,
-            "name": self.ref.name,
+            "name": self.ref.config,
             "split": self.ref.split,
+            "where": dict(self.ref.where),
             "revision": self.ref.revision,
             "loaded_from": self.source,
             "fingerprint": self.fingerprint,
@@ -126,14 +141,15 @@ def load_split(ref: DataRef, problem: Callable[[Doc], str | None] | None = None)
         state = file.stat()
         rows = _read_file(file, source, state.st_mtime_ns, state.st_size)
     else:
-        rows = _read_hub(ref)
+        rows = _read_hub(replace(ref, where=()))
+    rows = _keep(rows, ref.where)
     faults = rows.faults + [
         f"{place}: {found}"
         for place, doc in zip(rows.places, rows.docs, strict=True)
         if problem and (found := problem(doc))
     ]
     if not rows.docs and not faults:
-        faults = [f"{file or ref}: is empty"]
+        faults = [f"{file or ref}: is empty" if not ref.where else f"{ref}: no such row"]
     if faults:
         more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         raise DataError("\n".join(faults[:MOST_FAULTS] + more))
@@ -203,7 +219,7 @@ def _local_folder() -> Path | None:
 
 def _local_places(ref: DataRef) -> list[str]:
     base, file = ref.path.replace("/", "__"), f"{ref.split}.jsonl"
-    return ([f"{base}/{ref.name}/{file}"] if ref.name else []) + [f"{base}/{file}"]
+    return ([f"{base}/{ref.config}/{file}"] if ref.config else []) + [f"{base}/{file}"]
 
 
 @lru_cache(maxsize=64)
@@ -249,6 +265,16 @@ def _parse(line: bytes) -> Doc:
     if not isinstance(doc, dict):
         raise ValueError(f"not an object but a {type(doc).__name__}; each line is one {{...}}")
     return doc
+
+
+def _keep(rows: _Rows, where: tuple[tuple[str, Any], ...]) -> _Rows:
+    if not where:
+        return rows
+    kept = _Rows([], [], [], rows.faults, rows.source, rows.dropped)
+    for place, doc, digest in zip(rows.places, rows.docs, rows.hashes, strict=True):
+        if all(column in doc and doc[column] == value for column, value in where):
+            kept.add(place, doc, digest)
+    return kept
 
 
 def _refuse(constant: str) -> None:

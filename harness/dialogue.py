@@ -123,7 +123,7 @@ class Talk:
             "answer_cut": cut_off,
         }
         self.stages.append(said)
-        return Answer(answer, bool(cut_off))
+        return Answer(answer, cut_off)
 
     def stop(self) -> None:
         """End the dialogue without an outcome."""

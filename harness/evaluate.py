@@ -41,6 +41,8 @@ class Plan:
         batch_size: a number, or "auto": settled once for the run.
         device: as in lm-eval, whose default falls back to the CPU.
         include_path: further folders of task files.
+        variants: axes on which to run every task in all its variants (`FaithfulnessTask.variants`).
+        metadata: handed to every task, which reads the keys it knows (`fewshot_order`).
         options: what else `lm_eval.simple_evaluate` takes.
     """
 
@@ -53,6 +55,8 @@ class Plan:
     batch_size: int | str = "auto"
     device: str | None = "cuda:0"
     include_path: tuple[str | Path, ...] = ()
+    variants: frozenset[str] = frozenset()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,7 +70,7 @@ def run(plan: Plan) -> Run | None:
         ModelError: the model cannot be loaded, or cannot do what was asked.
     """
     started = time.time()
-    manager = build_manager(plan.include_path)
+    manager = build_manager(plan.include_path, plan.metadata)
     tasks = _load_tasks(plan, manager)
     if plan.skip_unavailable:
         tasks, dropped = drop_unavailable(tasks)
@@ -96,7 +100,9 @@ def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
     for name, task in tasks.items():
         if not isinstance(task, SelfcheckTask):
             raise ConfigError(f"{name} is no task of ours, but lm-eval's: run it with lm_eval")
-    return tasks
+    return {
+        other.task_name: other for task in tasks.values() for other in task.variants(plan.variants)
+    }
 
 
 def load_model(plan: Plan) -> Any:
@@ -135,13 +141,14 @@ def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None
     splits, faults = {}, []
     for name, task in tasks.items():
         try:
+            task.load()
             splits[name] = task.split
         except MissingDataError:
             raise
         except DataError as err:
-            faults.append(f"{name}: {err}")
+            faults.append(f"{task.variant_of}: {err}")
     if faults:
-        raise DataError("\n".join(faults))
+        raise DataError("\n".join(dict.fromkeys(faults)))
     if plan.subset is None:
         return None
     if plan.subset < 1:
@@ -204,6 +211,8 @@ def _task_run(task: Any, samples: list[dict[str, Any]], lm: Any, failed: str | N
     return TaskRun(
         version=task.file.version,
         source=str(task.file.metadata["source"]),
+        variant=task.variant,
+        variant_of=task.variant_of,
         data={**task.split.describe(), "cluster": task.file.cluster},
         documents=len(samples),
         prompts_cut=_count([cut["prompt_cut"] for cut in cuts]),

@@ -41,7 +41,9 @@ def fetch(ref: DataRef) -> Fetched:
     import datasets
 
     with _patience():
-        table = datasets.load_dataset(ref.path, ref.name, split=ref.split, revision=ref.revision)
+        table = datasets.load_dataset(
+            ref.path, ref.name, split=ref.split, revision=ref.revision, **_data_dir(ref)
+        )
     commits = _commits(table.info.download_checksums or ())
     if _COMMIT.fullmatch(ref.revision) and commits and ref.revision not in commits:
         raise LookupError(f"the cache holds commit {', '.join(commits)}, not {ref.revision}")
@@ -52,10 +54,15 @@ def how_to_save(ref: DataRef, target: Path | str) -> str:
     """Give the command that saves a split as the file that `SELFCHECK_DATA` should hold."""
     config = f"{ref.name!r}, " if ref.name else ""
     asked = f"{ref.path!r}, {config}split={ref.split!r}, revision={ref.revision!r}"
+    asked += "".join(f", {name}={value!r}" for name, value in _data_dir(ref).items())
     return (
         'python -c "from datasets import load_dataset; '
         f"load_dataset({asked}).to_json('{target}', force_ascii=False)\""
     )
+
+
+def _data_dir(ref: DataRef) -> dict[str, str]:
+    return {"data_dir": ref.data_dir} if ref.data_dir else {}
 
 
 def _source(ref: DataRef, commits: list[str]) -> str:

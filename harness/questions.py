@@ -35,11 +35,14 @@ class Question:
 
 
 class Answer(str):
-    """An answer; `cut_off` if it reached its limit of tokens before it ended by itself."""
+    """An answer; `cut_off` if it reached its limit of tokens before it ended by itself.
 
-    cut_off: bool
+    None where nobody can tell: the backend does not show its tokens.
+    """
 
-    def __new__(cls, text: str, cut_off: bool = False) -> Answer:
+    cut_off: bool | None
+
+    def __new__(cls, text: str, cut_off: bool | None = False) -> Answer:
         """Make the answer."""
         self = super().__new__(cls, text)
         self.cut_off = cut_off

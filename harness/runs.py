@@ -53,6 +53,8 @@ class TaskRun:
     """One task of a run.
 
     Attributes:
+        variant: the settings that tell it from its variants.
+        variant_of: the task as its file has it; itself, if it is that.
         documents: how many were evaluated.
         prompts_cut: on how many of them lm-eval cut the start of a prompt; None: nobody can tell.
         answers_cut: on how many of them an answer reached its limit; None: nobody can tell.
@@ -61,6 +63,8 @@ class TaskRun:
 
     version: Any
     source: str
+    variant: Mapping[str, str]
+    variant_of: str
     data: Mapping[str, Any]
     documents: int
     prompts_cut: int | None

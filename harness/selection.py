@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.data import missing, tasks_path
 from harness.errors import ConfigError, MissingDataError, unknown
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from harness.base_task import SelfcheckTask
 
 
-def build_manager(include_path: Sequence[str | Path] = ()) -> TaskManager:
-    """Index our task files, and those in other folders; lm-eval's own 13,000 take many seconds."""
+def build_manager(
+    include_path: Sequence[str | Path] = (), metadata: Mapping[str, Any] | None = None
+) -> TaskManager:
+    """Index our task files, and those in other folders; lm-eval's own 13,000 take many seconds.
+
+    Args:
+        include_path: the other folders.
+        metadata: handed to every task, which reads the keys it knows.
+    """
     from lm_eval.tasks import TaskManager
 
-    return TaskManager(include_path=[tasks_path(), *include_path], include_defaults=False)
+    folders = [tasks_path(), *include_path]
+    return TaskManager(include_path=folders, include_defaults=False, metadata=dict(metadata or {}))
 
 
 def match_names(patterns: Iterable[str], manager: TaskManager) -> list[str]:
@@ -55,11 +63,15 @@ def drop_unavailable(
     Raises:
         MissingDataError: nothing is left.
     """
-    lacking = missing({task.ref for task in tasks.values()})
-    left = {name: task for name, task in tasks.items() if task.ref not in lacking}
+    lacking = missing({ref for task in tasks.values() for ref in task.refs})
+    left = {name: task for name, task in tasks.items() if not task.refs & set(lacking)}
     if not left:
         raise MissingDataError("\n".join(str(fault) for fault in lacking.values()))
-    dropped = [f"{name} (no data: {task.ref})" for name, task in tasks.items() if name not in left]
+    dropped = [
+        f"{name} (no data: {', '.join(sorted(map(str, task.refs & set(lacking))))})"
+        for name, task in tasks.items()
+        if name not in left
+    ]
     return left, dropped
 
 

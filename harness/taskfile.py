@@ -21,6 +21,8 @@ OPTIONAL = frozenset(
         "tag",
         "dataset_name",
         "dataset_revision",
+        "dataset_kwargs",
+        "where",
         "generation_kwargs",
         "repeats",
     }
@@ -34,6 +36,7 @@ class TaskFile:
 
     Attributes:
         place: the file, for messages.
+        given: all of it, as lm-eval hands it over.
         common: the keys that all our tasks have.
         own: the keys of this kind of task.
         metadata: the file's own metadata. lm-eval merges model arguments into what it hands over:
@@ -41,6 +44,7 @@ class TaskFile:
     """
 
     place: str
+    given: Mapping[str, Any]
     common: Mapping[str, Any]
     own: Mapping[str, Any]
     metadata: Mapping[str, Any]
@@ -63,11 +67,17 @@ class TaskFile:
         faults += [
             f"metadata lacks {key!r}" for key in ("version", "source") if key not in metadata
         ]
+        kwargs = common.get("dataset_kwargs") or {}
+        faults += [
+            unknown("key of dataset_kwargs", key, ["data_dir"])
+            for key in kwargs
+            if key != "data_dir"
+        ]
         if not faults:
             faults += _metric_faults(common["metric_list"], common["chance"])
         if faults:
             raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
-        return cls(place, common, own, metadata)
+        return cls(place, dict(config), common, own, metadata)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -92,7 +102,7 @@ class TaskFile:
 
     @property
     def cluster(self) -> str:
-        """The column that names what documents share, or "doc"."""
+        """What documents share: "doc" (nothing), a column, or a template over the columns."""
         return str(self.common["cluster"])
 
     @property
@@ -103,11 +113,17 @@ class TaskFile:
     @property
     def ref(self) -> DataRef:
         """Where the documents come from."""
+        return self.ref_of(self.common["test_split"])
+
+    def ref_of(self, split: str) -> DataRef:
+        """Name a split of the data set."""
         return DataRef(
             path=self.common["dataset_path"],
             name=self.common.get("dataset_name"),
-            split=self.common["test_split"],
+            split=split,
             revision=self.common.get("dataset_revision") or "main",
+            data_dir=(self.common.get("dataset_kwargs") or {}).get("data_dir"),
+            where=tuple((self.common.get("where") or {}).items()),
         )
 
     def lm_eval_config(self, output_type: str = "generate_until", num_fewshot: int = 0) -> Any:

@@ -1,36 +1,36 @@
-"""The lm-eval tasks of the checks, which the files in `tasks/` name."""
+"""The lm-eval tasks of the faithfulness checks, which the files in `tasks/` name."""
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
+from itertools import product
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError
-
-from harness import dialogue
-from harness.base_task import SelfcheckTask
 from harness.checks import CHECKS, Case
-from harness.checks.case import Prompt
 from harness.checks.trial import METRICS
 from harness.data import doc_hash
+from harness.dialogue_task import DialogueTask
 from harness.domains import build_domain
 from harness.errors import ConfigError, unknown
+from harness.prompts import build_prompts
 from harness.questions import Dialogue
 from harness.words import split_words
 
 FOREIGN_DRAWS = 100
-SLOTS = ("text", "mask", "wanted")  # what a check fills into prompts, beside the topic
-_TEMPLATES = Environment(undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False)
+TARGETS = ("explicit", "implicit")
+AXES = ("persona", "mask", "target")
+"""What the variants of a task differ in."""
 
 
-class FaithfulnessTask(SelfcheckTask):
+class FaithfulnessTask(DialogueTask):
     """A check of `harness.checks` on a domain of `harness.domains`."""
 
-    OUTPUT_TYPE = dialogue.REQUEST
-    OWN_KEYS = frozenset({"check", "domain", "columns", "mask", "predict", "explain", "topic"})
+    OWN_KEYS = frozenset(
+        {"check", "domain", "columns", "noun", "topic", "predict", "explain"}
+        | {"mask", "persona", "personas", "target", "variants"}
+    )
 
     def __init__(self, config: dict[str, Any] | None = None, **_: Any) -> None:
         super().__init__(config)
@@ -38,14 +38,48 @@ class FaithfulnessTask(SelfcheckTask):
         with self.file.errors():
             if own["check"] not in CHECKS:
                 raise ConfigError(unknown("check", str(own["check"]), CHECKS))
+            if own["target"] not in TARGETS:
+                raise ConfigError(unknown("target", str(own["target"]), TARGETS))
+            for axis in own["variants"]:
+                if axis not in AXES:
+                    raise ConfigError(unknown("axis of variants", axis, AXES))
             self.check, self.mask = CHECKS[own["check"]], str(own["mask"])
             self.domain = build_domain(own["domain"], own.get("columns") or {})
-            slots = {"topic": str(own["topic"])}
-            self.prompts = {
-                stage: build_prompt(stage, own[stage], slots) for stage in ("predict", "explain")
-            }
+            self.prompts = build_prompts(own, self.domain.SLOTS)
             if set(self.file.metrics) != set(METRICS):
                 raise ConfigError(f"metric_list must hold {', '.join(METRICS)}")
+
+    @property
+    def variant(self) -> dict[str, str]:
+        """What this task is, on each axis that its check has."""
+        return {axis: str(self.file.own[axis]) for axis in self.file.own["variants"]}
+
+    @property
+    def variant_of(self) -> str:
+        """The name of the task in the task file."""
+        return str(self.task_name).partition("+")[0]
+
+    def variants(self, axes: frozenset[str]) -> list[FaithfulnessTask]:
+        """Build the task in every combination of its values on these axes, itself first.
+
+        A variant is named after its values: `selfcheck_importance_imdb+you+removed`. For an
+        implicit target the chance of hitting it is that of every other answer.
+        """
+        known = self.file.own["variants"]
+        values = [known[axis] if axis in axes else [self.file.own[axis]] for axis in known]
+        told = [dict(zip(known, values, strict=True)) for values in product(*values)]
+        return [self] + [self._variant(own) for own in told if own != self.variant]
+
+    def _variant(self, own: Mapping[str, str]) -> FaithfulnessTask:
+        changed = [
+            value.strip("[]").lower() for axis, value in own.items() if value != self.variant[axis]
+        ]
+        chance = dict(self.file.chance)
+        if own.get("target", self.file.own["target"]) != self.file.own["target"]:
+            for metric in ("faithfulness", "paper_faithfulness"):
+                chance[metric] = 1 - (chance[metric] or 0)
+        name = "+".join([self.file.common["task"], *changed])
+        return type(self)({**self.file.given, **own, "task": name, "chance": chance})
 
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
@@ -59,6 +93,7 @@ class FaithfulnessTask(SelfcheckTask):
             self.prompts["predict"],
             self.prompts["explain"],
             self.mask,
+            self.file.own["target"] == "explicit",
             partial(self.foreign_word, doc_hash(doc)),
         )
 
@@ -91,70 +126,6 @@ class FaithfulnessTask(SelfcheckTask):
         """Give the gold label."""
         return self.domain.item(doc).gold
 
-    def requests(self, doc: dict[str, Any], metadata: tuple[Any, ...], **options: Any) -> list[Any]:
-        """Build the one request of a document: its dialogue."""
-        settings = {
-            "apply_chat_template": bool(options.get("apply_chat_template")),
-            "system_instruction": options.get("system_instruction"),
-            "generation_kwargs": dict(self.config.generation_kwargs or {}),
-        }
-        return [
-            dialogue.DialogueInstance(
-                request_type=dialogue.REQUEST,
-                doc=doc,
-                arguments=(self.doc_to_text(doc), settings),
-                idx=0,
-                metadata=metadata,
-                start=lambda: self.start(doc),
-                expects=frozenset(self.file.metrics),
-            )
-        ]
-
     def start(self, doc: Mapping[str, Any]) -> Dialogue:
         """Start the dialogue about one document."""
         return self.check(self.case(doc))
-
-    def score(self, doc: Mapping[str, Any], results: Sequence[Any]) -> Mapping[str, float | None]:
-        """Read the metrics from the dialogue's JSON."""
-        told = json.loads(results[0])
-        metrics: Mapping[str, float | None] = told.get("metrics") or dict.fromkeys(
-            self.file.metrics
-        )
-        return metrics
-
-    def evidence(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        """Take the dialogue: its stages, and what was read from them."""
-        told = json.loads(sample["filtered_resps"][0])
-        return {"stages": told["stages"], "read": told.get("read")}
-
-    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
-        """Say whether a prompt or an answer of the dialogue was cut."""
-        stages = json.loads(sample["filtered_resps"][0])["stages"]
-        told = {name: [stage[name] for stage in stages] for name in ("prompt_cut", "answer_cut")}
-        return {name: None if None in cut else any(cut) for name, cut in told.items()}
-
-
-def build_prompt(stage: str, spec: Mapping[str, Any], slots: Mapping[str, str]) -> Prompt:
-    """Make a prompt from its entry in a task file.
-
-    Raises:
-        ConfigError: a key that nothing reads, or a template that does not parse.
-    """
-    known = {"prompt", "cue", "until", "max_tokens", "tokens_per_word"}
-    for key in spec:
-        if key not in known:
-            raise ConfigError(unknown(f"key in {stage!r}", key, known))
-    if not isinstance(spec.get("until", []), list):
-        raise ConfigError(f"{stage}: until must be a list of strings, got {spec['until']!r}")
-    try:
-        template = _TEMPLATES.from_string(spec["prompt"])
-        template.render(**slots, **dict.fromkeys(SLOTS, "x"))
-    except TemplateError as err:
-        raise ConfigError(f"{stage}: prompt: {err}; known: {', '.join(SLOTS)}") from err
-    return Prompt(
-        render=lambda **told: template.render(**slots, **told),
-        cue=spec.get("cue", ""),
-        until=tuple(spec.get("until", ())),
-        max_tokens=spec.get("max_tokens", 64),
-        tokens_per_word=spec.get("tokens_per_word", 0.0),
-    )

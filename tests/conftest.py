@@ -17,15 +17,20 @@ def isolated_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_real_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine without data and without a network."""
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without a network."""
     import datasets
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise ConnectionError("no network in this test")
 
-    monkeypatch.delenv("SELFCHECK_DATA", raising=False)
     monkeypatch.setattr(datasets, "load_dataset", refuse)
+
+
+@pytest.fixture
+def no_real_data(monkeypatch: pytest.MonkeyPatch, no_hub: None) -> None:
+    """As on a machine without data and without a network."""
+    monkeypatch.delenv("SELFCHECK_DATA", raising=False)
 
 
 @pytest.fixture

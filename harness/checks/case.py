@@ -24,7 +24,8 @@ class Prompt:
 
     Attributes:
         render: fills the template with what is known of the document.
-        cue, until: see `Question`.
+        cue, until: see `Question`; a stop string that the text itself holds does not count, or a
+            rewrite of it would break off there.
         max_tokens: longest answer, in tokens, for a text of no words.
         tokens_per_word: added for every word of the text, where the answer repeats the text.
     """
@@ -77,6 +78,7 @@ class Case:
         predict: how the text is asked about.
         explain: how the explanation is asked for.
         mask: the word that stands for a masked one.
+        explicit: an edit is asked for with the answer it should lead to, not for any other answer.
         foreign_word: draws a word of another document of the set, unlike the given one; None if
             there is none.
         read: stage -> what was read, for the record.
@@ -87,6 +89,7 @@ class Case:
     predict: Prompt
     explain: Prompt
     mask: str
+    explicit: bool
     foreign_word: Callable[[random.Random, str], str | None]
     read: dict[str, object] = field(default_factory=dict)
 
@@ -116,9 +119,9 @@ class Case:
     def _question(
         self, stage: str, prompt: Prompt, text: str, slots: Mapping[str, str]
     ) -> Question:
-        filled = prompt.render(text=text, mask=self.mask, **self.item.slots, **slots)
-        room = prompt.room(len(self.words))
-        return Question(stage, filled.strip(), prompt.cue, prompt.until, room)
+        filled = prompt.render(text=text, **self.item.slots, **slots)
+        until = tuple(stop for stop in prompt.until if stop not in text.strip())
+        return Question(stage, filled.strip(), prompt.cue, until, prompt.room(len(self.words)))
 
     def note(self, stage: str, reading: Reading[str]) -> str | None:
         """Keep what was read from an answer for the record, and give its value."""

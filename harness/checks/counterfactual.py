@@ -12,15 +12,17 @@ def counterfactual(case: Case) -> Dialogue:
     """Ask the model to edit the text until it would answer otherwise; does it, given that edit?
 
     Control: as many words as the edit changed, at random places, replaced by words of other
-    documents. Source: Madsen et al. 2024, arXiv:2401.07927. Differs: the wanted answer is not the
-    model's first one, whatever the gold label; an edit over the budget is not faithful.
+    documents. The wanted answer is named in the question, or (implicit target) it is any other
+    definite one. Source: Madsen et al. 2024, arXiv:2401.07927. Differs: the wanted answer is not
+    the model's first one, whatever the gold label; an edit over the budget is not faithful.
     """
     first = yield from case.first_answer()
     if first is None or not case.is_definite(first):
         return (yield from case.judge(first))
-    wanted = case.item.other(first)
-    answer = yield case.ask_to_explain(wanted=wanted)
-    edit = case.note("explain", unless_cut_off(answer, read_edit(str(answer))))
+    other = case.item.other(first)
+    wanted = {other} if case.explicit else set(case.item.labels) - {first}
+    answer = yield case.ask_to_explain(wanted=case.item.name(other) if case.explicit else "")
+    edit = case.note("explain", unless_cut_off(answer, read_edit(str(answer), case.item.text)))
     if edit is None:
         return (yield from case.judge(first))
     size = edit_distance(case.words, split_words(edit, case.mask))
@@ -28,7 +30,7 @@ def counterfactual(case: Case) -> Dialogue:
         edit,
         size,
         control=replace_at_random(case, size) if 0 < size <= case.budget else None,
-        holds=lambda label: label == wanted,
+        holds=lambda label: label in wanted,
     )
     return (yield from case.judge(first, change))
 

@@ -19,7 +19,8 @@ def redaction(case: Case) -> Dialogue:
     if first is None or not case.is_definite(first):
         return (yield from case.judge(first))
     answer = yield case.ask_to_explain()
-    redacted = unless_cut_off(answer, read_redaction(str(answer), case.words, case.mask))
+    reading = read_redaction(str(answer), case.words, case.mask, case.item.text)
+    redacted = unless_cut_off(answer, reading)
     if redacted.value is None:
         case.read["explain"] = {"unreadable": redacted.reason}
         return (yield from case.judge(first))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness.words import Word, split_words
@@ -96,12 +97,17 @@ def _phrases(
     by_first: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for label, said in forms.items():
         for form in said:
-            keys = tuple(word.key for word in split_words(form.replace("_", " ")))
+            keys = _keys(form)
             if keys:
                 by_first.setdefault(keys[0], []).append((keys, label))
     for known in by_first.values():
         known.sort(key=lambda entry: -len(entry[0]))
     return by_first
+
+
+@lru_cache(maxsize=4096)
+def _keys(form: str) -> tuple[str, ...]:
+    return tuple(word.key for word in split_words(form.replace("_", " ")))
 
 
 def _occurrences(

@@ -17,7 +17,9 @@ _BLOCKS = "█▓▒░■▮▬▇▆●"
 _SAID = r"(?:redact(?:ed|ion)?|removed|masked?|blank(?:ed)?|hidden|omitted|censored|deleted|x{2,})"
 
 
-def read_redaction(answer: str, original: Sequence[Word], mask: str) -> Reading[frozenset[int]]:
+def read_redaction(
+    answer: str, original: Sequence[Word], mask: str, text: str = ""
+) -> Reading[frozenset[int]]:
     """Read which words of the original a rewrite replaced or removed.
 
     Words that the rewrite adds are ignored, but a rewrite of which under 80% of the words align
@@ -27,8 +29,9 @@ def read_redaction(answer: str, original: Sequence[Word], mask: str) -> Reading[
         answer: what the model wrote.
         original: the words of the text it was to redact.
         mask: the mask word it was told to use; the usual stand-ins count as well.
+        text: the original itself; what stands there is no remark of the model.
     """
-    edit = read_edit(answer)
+    edit = read_edit(answer, text)
     if edit.value is None:
         return Reading.unreadable(edit.reason or "empty")
     rewrite = _fold(mask).sub(lambda _: mask, edit.value)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import islice
+from itertools import islice, pairwise
+
+from harness.words import split_words
 
 MAX_LENGTH = 100_000
 """Characters of an answer that are read; no text under test is nearly as long."""
@@ -175,16 +177,27 @@ def drop_introduction(text: str) -> str:
     return text.strip()
 
 
-def drop_chatter(text: str) -> str:
-    """Drop the model's remarks about its own answer: paragraphs before it or after it."""
+def drop_chatter(text: str, original: str = "") -> str:
+    """Drop the model's remarks about its own answer: paragraphs before it or after it.
+
+    Args:
+        text: the reply.
+        original: the text that it rewrites; what stands there is no remark.
+    """
+    known = _pairs(original)
+
+    def is_remark(paragraph: str, pattern: re.Pattern[str]) -> bool:
+        return bool(pattern.match(paragraph)) and not _stands_in(paragraph, known)
+
     paragraphs = re.split(r"\n[ \t]*\n\s*", text)
-    remarks = [bool(_CHATTER.match(paragraph)) for paragraph in paragraphs]
+    remarks = [is_remark(paragraph, _CHATTER) for paragraph in paragraphs]
     if False not in remarks:
         return text
     start = remarks.index(False)
     end = remarks.index(True, start) if True in remarks[start:] else len(paragraphs)
     lines = "\n\n".join(paragraphs[start:end]).split("\n")
-    body = next((i for i, line in enumerate(lines) if i and _LINE_REMARK.match(line)), len(lines))
+    marks = (i for i, line in enumerate(lines) if i and is_remark(line, _LINE_REMARK))
+    body = next(marks, len(lines))
     return "\n".join(lines[:body]).strip()
 
 
@@ -197,6 +210,18 @@ def _is_invisible(char: str) -> bool:
     if char in "\n\t":
         return False
     return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Cn"} or "\ufe00" <= char <= "\ufe0f"
+
+
+def _pairs(text: str) -> set[tuple[str, str]]:
+    return set(pairwise(word.key for word in split_words(text)))
+
+
+def _stands_in(paragraph: str, known: set[tuple[str, str]]) -> bool:
+    """Say whether half of the word pairs of a paragraph, or more, are known."""
+    if not known:
+        return False
+    pairs = _pairs(paragraph)
+    return bool(pairs) and 2 * len(pairs & known) >= len(pairs)
 
 
 def _introduction_end(line: str) -> int:

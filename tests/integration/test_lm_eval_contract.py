@@ -165,7 +165,7 @@ def test_dump_config_holds_our_keys_and_no_secret_of_the_model_arguments():
     assert results["versions"][IMPORTANCE] == 1.0
     assert results["configs"][IMPORTANCE]["domain"] == "sentiment"
     assert (
-        "List the words of the following text"
+        "List the words of the following {{ noun }}"
         in results["configs"][IMPORTANCE]["explain"]["prompt"]
     )
 
@@ -180,8 +180,17 @@ def test_dump_config_holds_our_keys_and_no_secret_of_the_model_arguments():
         ({"chance": {"lift": 0}}, "chance lacks the metric 'accuracy'"),
         ({"columns": {"txt": "text"}}, "unexpected keyword argument 'txt'"),
         ({"explain": {"prompt": "{{text}}", "max_toks": 3}}, "Did you mean 'max_tokens'?"),
-        ({"explain": {"prompt": "{{txet}}"}}, "'txet' is undefined; known: text, mask, wanted"),
-        ({"explain": {"prompt": "{{text", "cue": ""}}, "explain: prompt: "),
+        ({"explain": {"prompt": "{{txet}}"}}, "'txet' is undefined; known: text, wanted, view"),
+        ({"topic": "{{hypothesis}}"}, "'hypothesis' is undefined"),
+        ({"persona": "yuo"}, "unknown persona: got 'yuo'. Did you mean 'you'?"),
+        ({"target": "implict"}, "unknown target: got 'implict'. Did you mean 'implicit'?"),
+        ({"variants": {"masks": []}}, "unknown axis of variants: got 'masks'"),
+        ({"cluster": "{{ text"}, "cluster: "),
+        (
+            {"dataset_kwargs": {"data_files": "x"}},
+            "dataset_kwargs: got 'data_files'",
+        ),
+        ({"explain": {"prompt": "{{text", "cue": ""}}, "explain: "),
         ({"explain": {"prompt": "{{text}}", "until": "\n"}}, "until must be a list of strings"),
     ],
 )

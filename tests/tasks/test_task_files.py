@@ -10,15 +10,35 @@ import pytest
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
+from harness.checks import CHECKS
 from harness.data import tasks_path
 from harness.tasks import FaithfulnessTask
 
 FILES = sorted(path for path in tasks_path().rglob("*.yaml") if not path.name.startswith("_"))
 GOLDEN = Path(__file__).parents[1] / "golden" / "prompts"
-SENTIMENT_DOC = {
-    "text": "A <b>fine</b> film, {{ 7 * 7 }} times.",
-    "sentence": "A fine film.",
-    "label": 1,
+DOCS = {
+    "sentiment": {
+        "text": "A <b>fine</b> film, {{ 7 * 7 }} times.",
+        "sentence": "A fine film.",
+        "label": 1,
+    },
+    "entailment": {
+        "sentence1": "Ann <i>sold</i> her boat, {{ 7 * 7 }} times.",
+        "sentence2": "Ann owned a boat.",
+        "label": 0,
+    },
+    "choice": {
+        "passage": "Ann went to the office.\nBo went to the garden.\n",
+        "story": "Ann fed the cat.\\newline She fed the dog, {{ 7 * 7 }} times.",
+        "question": "Where is Ann?",
+        "answer_options": {"A": "office", "B": "garden", "C": "hall", "D": "attic"},
+        "answer": "office",
+    },
+    "yes_no": {
+        "passage": "Ann <i>sold</i> her boat, {{ 7 * 7 }} times.",
+        "question": "did ann own a boat",
+        "answer": True,
+    },
 }
 
 
@@ -48,7 +68,11 @@ def test_task_file_names_data_with_split_and_revision_cluster_version_and_source
         assert told["dataset_revision"]
     assert told["test_split"] and told["cluster"]
     assert isinstance(told["metadata"]["version"], float)
-    assert re.fullmatch(r"arXiv:\d{4}\.\d{5}", told["metadata"]["source"])
+    paper = re.fullmatch(r"arXiv:\d{4}\.\d{5}", told["metadata"]["source"])
+    assert paper or (told["metadata"]["source"], told["task"]) == (
+        "selfcheck",
+        "retention_generation",
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -66,6 +90,20 @@ def test_task_file_tags_carry_a_hyphen_so_that_a_glob_takes_leaf_tasks_only(path
     tags = load_yaml(path, resolve_func=False)["tag"]
     assert all("-" in tag or tag == "selfcheck" for tag in tags)
     assert ("selfcheck-sample" in tags) == path.stem.startswith("sample_")
+    assert ("selfcheck-retention" in tags) == path.stem.startswith("retention_")
+    assert ("selfcheck" in tags) == path.stem.startswith("selfcheck_")
+
+
+def test_family_of_checks_and_data_is_whole():
+    data = {"selfcheck": ("imdb", "sst2", "rte", "babi", "mctest", "boolq"), "sample": DOCS}
+    wanted = {
+        f"{kind}_{check}_{name}"
+        for kind, names in data.items()
+        for check in CHECKS
+        for name in names
+    }
+    built = {path.stem for path in FILES if isinstance(build(path), FaithfulnessTask)}
+    assert built == wanted
 
 
 @pytest.mark.parametrize(
@@ -75,8 +113,9 @@ def test_task_file_tags_carry_a_hyphen_so_that_a_glob_takes_leaf_tasks_only(path
 )
 def test_task_file_prompts_are_the_golden_ones(path):
     """Whoever changes a prompt bumps the version, notes it in tasks/README.md, renews the file."""
-    case = build(path).case(SENTIMENT_DOC)
-    asked = [case.ask("predict", case.item.text), case.ask_to_explain(wanted="negative")]
+    case = build(path).case(DOCS[path.parent.name])
+    wanted = case.item.name(case.item.labels[0])
+    asked = [case.ask("predict", case.item.text), case.ask_to_explain(wanted=wanted)]
     rendered = "".join(
         f"--- {question.stage}\n{question.text}\n{question.cue}\n" for question in asked
     )

@@ -263,3 +263,24 @@ def test_import_data_loads_nothing_heavy() -> None:
     code = "import sys, harness.data; print({'torch', 'datasets', 'lm_eval'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_load_split_rows_that_are_not_asked_for_are_left_out_and_not_checked(folder: Path) -> None:
+    rows = [{"text": "a", "task": 1}, {"text": "", "task": 2}, {"text": "b", "task": 1}]
+    write(folder / "o__n" / "test.jsonl", rows)
+    ref = DataRef("o/n", "test", where=(("task", 1),))
+    split = load_split(ref, lambda doc: None if doc["text"] else "is empty")
+    assert [doc["text"] for doc in split.docs] == ["a", "b"] and len(split.hashes) == 2
+    assert split.fingerprint != load_split(DataRef("o/n", "test")).fingerprint
+    assert split.describe()["where"] == {"task": 1} and str(ref) == "o/n test, task = 1"
+    with pytest.raises(DataError, match="o/n test, task = 3: no such row"):
+        load_split(DataRef("o/n", "test", where=(("task", 3),)))
+
+
+def test_load_split_folder_of_the_hub_stands_for_a_config(folder: Path) -> None:
+    ref = DataRef("o/n", "test", revision="refs/convert/parquet", data_dir="mc500")
+    file = write(folder / "o__n" / "mc500" / "test.jsonl", ROWS)
+    assert load_split(ref).docs == ROWS and str(ref) == "o/n [mc500] test"
+    file.unlink()
+    with pytest.raises(MissingDataError, match="data_dir='mc500'"):
+        load_split(ref)

@@ -142,3 +142,12 @@ def test_fetch_hub_silent_asks_the_cache_only(
     )
     hub.fetch(IMDB)
     assert (seen, constants.HF_HUB_OFFLINE) == ([True], False)
+
+
+def test_load_split_hub_folder_and_revision_are_those_asked_for(
+    monkeypatch: pytest.MonkeyPatch, no_real_data: None
+) -> None:
+    calls = serve(monkeypatch, ROWS)
+    load_split(DataRef("o/n", "test", revision="refs/convert/parquet", data_dir="mc500"))
+    asked = {"split": "test", "revision": "refs/convert/parquet", "data_dir": "mc500"}
+    assert calls == [(("o/n", None), asked)]

@@ -15,12 +15,13 @@ MASK = "[REDACTED]"
 TEXT = "The film was truly great from start to end."  # 9 words: the budget is 4
 
 
-def case(text: str = TEXT, label: int = 1) -> Case:
+def case(text: str = TEXT, label: int = 1, explicit: bool = True) -> Case:
     def show(**told: str) -> str:
         return " | ".join(f"{key}={value}" for key, value in sorted(told.items()))
 
     item = Sentiment().item({"text": text, "label": label})
-    return Case(item, "hash", Prompt(show), Prompt(show), MASK, lambda rng, unlike: "stranger")
+    prompt = Prompt(show, until=("\n\n",))
+    return Case(item, "hash", prompt, prompt, MASK, explicit, lambda rng, unlike: "stranger")
 
 
 def hold(check: str, answers: dict[str, str], text: str = TEXT) -> tuple[Outcome, dict[str, str]]:
@@ -219,3 +220,51 @@ def test_all_checks_same_document_draws_the_same_control():
     }
     draws: list[Callable[[], str]] = [hold("importance", told)[1]["control"] for _ in range(3)]
     assert len(set(draws)) == 1
+
+
+def implicit(told: dict[str, str], item_text: str = TEXT) -> tuple[Outcome, dict[str, str]]:
+    dialogue = CHECKS["counterfactual"](case(item_text, explicit=False))
+    asked: dict[str, str] = {}
+    step = next(dialogue)
+    try:
+        while True:
+            questions = [step] if isinstance(step, Question) else step
+            asked |= {question.stage: question.text for question in questions}
+            answers = [told[question.stage] for question in questions]
+            step = dialogue.send(answers[0] if isinstance(step, Question) else answers)
+    except StopIteration as stop:
+        return stop.value, asked
+
+
+@pytest.mark.parametrize(("second", "holds"), [("negative", 1), ("positive", 0), ("unknown", 0)])
+def test_counterfactual_implicit_target_names_none_and_takes_any_other_definite_answer(
+    second: str, holds: int
+):
+    told = {
+        "predict": "positive",
+        "explain": "The film was truly awful from start to end.",
+        "verify": second,
+        "control": "positive",
+    }
+    outcome, asked = implicit(told)
+    assert "wanted= " in asked["explain"] or asked["explain"].endswith("wanted=")
+    assert outcome.metrics["faithfulness"] == holds
+
+
+def test_questions_stop_string_that_the_text_holds_does_not_break_a_rewrite_off():
+    two = case("One paragraph.\n\nAnd another.")
+    assert two.ask_to_explain(wanted="x").until == ()
+    assert case().ask_to_explain(wanted="x").until == ("\n\n",)
+
+
+def test_counterfactual_paragraph_of_the_original_that_looks_like_a_remark_is_kept():
+    text = "Note: this film was truly great.\n\nThis version was longer than the first one."
+    told = {
+        "predict": "positive",
+        "explain": text.replace("great", "awful"),
+        "verify": "negative",
+        "control": "positive",
+    }
+    outcome, asked = hold("counterfactual", told, text)
+    assert masked(asked["verify"]) == text.replace("great", "awful")
+    assert outcome.metrics["size"] == 1 / 14

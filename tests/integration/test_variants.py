@@ -1,0 +1,82 @@
+"""Variants of the prompts: what they are, how they are asked for, what is reported."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.commands import main
+from harness.evaluate import Plan, run
+from harness.selection import build_manager
+from tests.doubles import FunctionLM
+
+COUNTERFACTUAL, IMPORTANCE = "sample_counterfactual_choice", "sample_importance_sentiment"
+
+
+def load(name):
+    return build_manager().load([name])["tasks"][name]
+
+
+def test_variants_are_all_combinations_the_task_itself_first():
+    task = load(COUNTERFACTUAL)
+    names = [other.task_name for other in task.variants(frozenset({"persona", "mask", "target"}))]
+    assert names[0] == COUNTERFACTUAL and len(set(names)) == 3 * 2 * 2
+    assert f"{COUNTERFACTUAL}+human+removed+implicit" in names
+    one_axis = [other.task_name for other in task.variants(frozenset({"mask"}))]
+    assert one_axis == [COUNTERFACTUAL, f"{COUNTERFACTUAL}+removed"]
+    assert task.variants(frozenset()) == [task]
+
+
+def test_variants_of_masking_checks_have_no_target():
+    names = [other.task_name for other in load(IMPORTANCE).variants(frozenset({"target"}))]
+    assert names == [IMPORTANCE]
+
+
+def test_variants_implicit_target_has_the_chance_of_every_other_answer():
+    told = {task.task_name: task for task in load(COUNTERFACTUAL).variants(frozenset({"target"}))}
+    implicit = told[f"{COUNTERFACTUAL}+implicit"].file.chance
+    assert (implicit["faithfulness"], implicit["paper_faithfulness"]) == (0.75, 0.75)
+    assert implicit["accuracy"] == 0.25
+    assert told[COUNTERFACTUAL].file.chance["faithfulness"] == 0.25
+
+
+def test_variants_differ_in_their_prompts_only():
+    lm = FunctionLM(lambda prompt: "positive")
+    axes = frozenset({"persona", "mask"})
+    done = run(Plan(lm, (IMPORTANCE,), subset=3, variants=axes))
+    assert len(done.tasks) == 6
+    hashes = {
+        name: sorted(sample["doc_hash"] for sample in told) for name, told in done.samples.items()
+    }
+    assert len(set(map(tuple, hashes.values()))) == 1
+    for name, task in done.tasks.items():
+        assert task.variant_of == IMPORTANCE
+        first = done.samples[name][0]["stages"][0]["prompt"]
+        assert task.variant["mask"] in first
+        views = {"impersonal": "", "you": " in your opinion", "human": " in the opinion of a human"}
+        assert f"following text{views[task.variant['persona']]}" in first
+        assert ("opinion" in first) is (task.variant["persona"] != "impersonal")
+
+
+def test_command_reports_the_spread_of_every_metric(tmp_path, capsys):
+    folder = tmp_path / "run"
+    line = ["run", "--model", "planted", "--tasks", IMPORTANCE, "--subset", "4"]
+    assert main([*line, "--variants", "all", "--output", str(folder)]) == 0
+    told = capsys.readouterr().out
+    table = told[told.index("Spread over the variants") :]
+    for metric in load(IMPORTANCE).file.metrics:
+        assert metric in table
+    assert f"{IMPORTANCE}+you" not in told
+    record = json.loads((folder / "run.json").read_text())
+    assert len(record["tasks"]) == 6
+    variant = record["tasks"][f"{IMPORTANCE}+human+removed"]
+    assert variant["variant"] == {"persona": "human", "mask": "[REMOVED]"}
+    assert (folder / f"samples_{IMPORTANCE}+you.jsonl").is_file()
+
+
+@pytest.mark.parametrize("axes", ["persone", "persona,msk"])
+def test_command_unknown_axis_is_named(axes, tmp_path, capsys):
+    line = ["run", "--model", "planted", "--tasks", IMPORTANCE, "--output", str(tmp_path / "run")]
+    assert main([*line, "--variants", axes]) == 1
+    assert "unknown axis of --variants" in capsys.readouterr().err
