@@ -62,6 +62,9 @@ class ChoiceTask(SelfcheckTask):
                 raise ConfigError(unknown("fewshot_order", str(self.fewshot_order), ORDERS))
             if bool(own.get("num_fewshot")) != bool(own.get("fewshot_split")):
                 raise ConfigError("num_fewshot and fewshot_split belong together")
+            control = {"acc_answer_only", "lift"} & set(self.file.metrics)
+            if bool(control) != bool(own.get("answer_only")) or len(control) == 1:
+                raise ConfigError("answer_only, acc_answer_only and lift belong together")
         self._config = self.file.lm_eval_config("multiple_choice", own.get("num_fewshot") or 0)
         self.fewshot_seed = 0
 

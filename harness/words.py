@@ -150,7 +150,26 @@ def align(original: Sequence[Word], rewrite: Sequence[Word]) -> Alignment:
         if step.tag == "equal"
         for index in range(step.src_start, step.src_end)
     )
-    return Alignment(kept, len(kept), len(rewrite))
+    return Alignment(_slide(kept, original), len(kept), len(rewrite))
+
+
+def _slide(kept: frozenset[int], words: Sequence[Word]) -> frozenset[int]:
+    """Move words that stand alone up to what follows them, where the same word stands there.
+
+    Of "the cat sat. The dog ran", rewritten as "the dog ran", the second "the" is kept.
+    """
+    slid = set(kept)
+    following = len(words)
+    for place in sorted(kept, reverse=True):
+        before = following - 1
+        alone = place - 1 not in slid and before > place
+        if alone and following < len(words) and words[before].key == words[place].key:
+            slid -= {place}
+            slid |= {before}
+            following = before
+        else:
+            following = place
+    return frozenset(slid)
 
 
 def draw_control(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from harness.parsing.mentions import Mention, find_mentions
 from harness.parsing.reading import Reading
@@ -31,8 +32,13 @@ _SUBJECTS = frozenset(
         "thus",
         "hence",
         "final",
+        "hypothesis",
     }
 )
+_NEXT_TO = re.compile(r"[\W_]*(?:(?:the|an?)\b)?[\W_]*", re.IGNORECASE)
+_LINE_ALONE = re.compile(r"[^\n]{1,60}\n")
+_ATTRIBUTES = frozenset({"true", "false", "correct", "incorrect", "contradiction", "contradictory"})
+_REASONS = frozenset({"because", "since", "as"})
 _NOT_JOINED = re.compile(r"(?<!\w)(not)-", re.IGNORECASE)
 _FIRST_WORD = re.compile(
     r"[\"'”’*\])]*(?:$|\s*[.,;!)\]\n—–(|]|\s+-|\s+(?:because|since|as|due|with|sentiment|review"
@@ -61,8 +67,9 @@ def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
         return Reading.unreadable("empty")
     words = split_words(text)
     mentions = find_mentions(text, words, forms)
-    given = [mention for mention in mentions if not mention.negated]
-    if _contradicts_itself(words, given):
+    given = _drop_attributes(words, [mention for mention in mentions if not mention.negated])
+    given = _drop_reasons(words, given)
+    if _contradicts_itself(words, given) or _letters_disagree(text, words, given):
         return Reading.unreadable("several labels")
     given = _drop_questions(text, words, _drop_undecided(words, given))
     if is_refusal(text):
@@ -75,6 +82,32 @@ def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
     )
 
 
+def _drop_attributes(words: Sequence[Word], given: Sequence[Mention]) -> list[Mention]:
+    """Drop "a correct answer": such words must come first, or be said of something."""
+
+    def is_answer(mention: Mention) -> bool:
+        if mention.phrase[0] not in _ATTRIBUTES or mention.first == 0:
+            return True
+        return mention.stated and words[mention.first - 1].key not in {"a", "an"}
+
+    return list(filter(is_answer, given))
+
+
+def _drop_reasons(words: Sequence[Word], given: Sequence[Mention]) -> list[Mention]:
+    """Drop "not stated" from "no, as the answer is not stated": it is why, not what."""
+    return [
+        mention
+        for mention in given
+        if not (mention.label == UNKNOWN and any(_explains(words, mention, said) for said in given))
+    ]
+
+
+def _explains(words: Sequence[Word], reason: Mention, said: Mention) -> bool:
+    same = said.sentence == reason.sentence and said.last < reason.first
+    between = {word.key for word in words[said.last + 1 : reason.first]}
+    return same and said.label != UNKNOWN and said.stated and bool(between & _REASONS)
+
+
 def _contradicts_itself(words: Sequence[Word], given: Sequence[Mention]) -> bool:
     """Find "it is negative, and it cannot be determined"; a "but" between takes the first back."""
     for undecided in given:
@@ -83,9 +116,30 @@ def _contradicts_itself(words: Sequence[Word], given: Sequence[Mention]) -> bool
         for label in given:
             between = {word.key for word in words[label.last + 1 : undecided.first]}
             before = label.sentence == undecided.sentence and label.first < undecided.first
+            if label.phrase == ("no",) and label.label != UNKNOWN:
+                continue  # "no, the passage does not tell"
             if before and label.stated and not label.listed and label.label != UNKNOWN:
                 return not between & {"but", "however", "though", "although", "yet"}
     return False
+
+
+def _letters_disagree(text: str, words: Sequence[Word], given: Sequence[Mention]) -> bool:
+    """Find option letters at odds with their text, with each other, or with the answer stated."""
+    lettered = [m for m in given if _is_marked_letter(text, words, m)]
+    for letter, following in pairwise(given):
+        gap = text[words[letter.last].end : words[following.first].start]
+        if letter in lettered and letter.label != following.label and _NEXT_TO.fullmatch(gap[:60]):
+            return True
+    stated = [mention.label for mention in given if mention.stated and not mention.listed]
+    if not stated:
+        return len({mention.label for mention in lettered}) > 1
+    alone = bool(lettered) and lettered[0].first == 0 and _LINE_ALONE.match(text)
+    return bool(alone) and lettered[0].label != stated[-1]
+
+
+def _is_marked_letter(text: str, words: Sequence[Word], mention: Mention) -> bool:
+    after = text[words[mention.last].end :][:1]
+    return len("".join(mention.phrase)) == 1 and after in {")", ":", "."}
 
 
 def _drop_undecided(words: Sequence[Word], given: Sequence[Mention]) -> list[Mention]:
@@ -122,11 +176,20 @@ def _echoes_options(given: Sequence[Mention], forms: Mapping[str, Sequence[str]]
 
 
 def _first_word(text: str, words: Sequence[Word], given: Sequence[Mention]) -> Reading[str] | None:
-    if not given or given[0].first != 0 or given[0].listed:
+    if not given or given[0].first != 0 or given[0].listed or _is_particle(words, given):
         return None
     rest = text[words[given[0].last].end :][:40]
     letter = len(given[0].phrase[0]) == 1 and rest[:1] in {")", ":"}
     return Reading.read(given[0].label) if letter or _FIRST_WORD.match(rest) else None
+
+
+def _is_particle(words: Sequence[Word], given: Sequence[Mention]) -> bool:
+    """Find "yes, the answer is no": the first word only agrees to speak."""
+    others = [m for m in given[1:] if m.stated and m.sentence == given[0].sentence]
+    about = _subject_sentences(words, others)
+    return given[0].phrase in {("yes",), ("no",)} and any(
+        m.label not in {given[0].label, UNKNOWN} and m.sentence in about for m in others
+    )
 
 
 def _stated(words: Sequence[Word], given: Sequence[Mention]) -> Reading[str] | None:

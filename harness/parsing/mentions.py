@@ -135,7 +135,8 @@ def _is_answer(text: str, words: Sequence[Word], first: int, phrase: tuple[str, 
     runs_on = after[:1] == " " and after[1:].isalnum()
     if phrase[0] == "no":
         following = words[first + 1].key if first + 1 < len(words) else ""
-        return not runs_on or (first == 0 and following not in _NOT_AN_ANSWER)
+        enumerated = following in {"or", "and"}
+        return not runs_on or enumerated or (first == 0 and following not in _NOT_AN_ANSWER)
     marked = before in {"(", "[", '"', "'"} or after[:1] in {")", "]", ":"}
     upper = text[words[first].start].isupper()
     return marked or len(words) == 1 or (upper and not runs_on) or (upper and phrase[0] not in "ai")

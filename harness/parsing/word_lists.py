@@ -103,6 +103,8 @@ def _is_prose(lines: Sequence[str]) -> bool:
     bodies = [_drop_heading(line) for line in lines]
     if any(map(_only_quoted, bodies)):
         return False
+    if lines and lines[0].endswith("?"):
+        return True
     items = [item for body in bodies for item in _ITEM.findall(_REASON.sub("", body, count=1))]
     lengths = [len(split_words(item)) for item in items]
     sentences = any(_SENTENCES.search(body) for body in bodies)

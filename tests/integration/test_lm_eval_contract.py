@@ -162,7 +162,7 @@ def test_dump_config_holds_our_keys_and_no_secret_of_the_model_arguments():
     results = evaluate([IMPORTANCE], metadata=secret)
     told = json.dumps(results["configs"][IMPORTANCE], default=str)
     assert "sk-secret" not in told and "pretrained" not in told
-    assert results["versions"][IMPORTANCE] == 1.0
+    assert results["versions"][IMPORTANCE] == 1.1
     assert results["configs"][IMPORTANCE]["domain"] == "sentiment"
     assert (
         "List the words of the following {{ noun }}"

@@ -12,6 +12,7 @@ from harness.data import tasks_path
 from harness.errors import DataError, MissingDataError
 from harness.evaluate import Plan, run
 from harness.selection import build_manager
+from tests.doubles import FunctionLM
 
 STORIES = [("The dog ran to the barn.\\newline Then it rained.", "barn"), ("A hen sat.", "shed")]
 
@@ -94,3 +95,84 @@ def test_task_without_data_is_left_out_on_request(tmp_path, monkeypatch, no_hub)
     with pytest.raises(MissingDataError, match=r"sagnikrayc/mctest \[mc500\] test"):
         run(Plan("planted", names))
     assert list(run(Plan("planted", names, skip_unavailable=True)).tasks) == [names[1]]
+
+
+ODD_TEXTS = [
+    "Yes.",
+    "Barn door",
+    "Ann sat down.",
+    "Ann sat by Bo.",
+    "🎉🎉",
+    "...",
+    "安在谷仓里坐了很久。",
+    "جلست آن في الحظيرة طويلا",
+    "<p>Ann &amp; Bo <b>sat</b></p><br />",
+    "The [REDACTED] sat in the [redacted] barn.",
+    "One paragraph about a barn.\n\nNote: another one, about a shed.",
+    "Slot {{ text }} {% if x %} of a template",
+    "SLOTtextTOLS and \\1 and \x1b[2J",
+]
+ODD_OPTIONS = [
+    ["barn", "shed"],
+    ["a", "b", "c", "d", "e"],
+    [f"option {n}" for n in range(26)],
+    ["barn", "the barn", "the barn door"],
+    ["red", "Red", "blue"],
+    ["谷仓", "厨房"],
+    ["الحظيرة", "المطبخ"],
+    ["<b>barn</b>", "unknown"],
+]
+
+
+def odd_rows(domain):
+    if domain == "choice":
+        return [
+            {
+                "story": text,
+                "question": "Where?",
+                "answer_options": dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", options, strict=False)),
+                "answer": "C" if options[0] == "red" else "A",
+            }
+            for text in ODD_TEXTS
+            for options in ODD_OPTIONS
+        ]
+    if domain == "entailment":
+        return [{"sentence1": text, "sentence2": text[::-1], "label": 0} for text in ODD_TEXTS]
+    return [{"passage": text, "question": text[:9], "answer": True} for text in ODD_TEXTS]
+
+
+ODD = {
+    "choice": ("sagnikrayc__mctest/mc500/test", "mctest"),
+    "entailment": ("nyu-mll__glue/rte/validation", "rte"),
+    "yes_no": ("google__boolq/validation", "boolq"),
+}
+
+
+@pytest.mark.parametrize("domain", ODD)
+@pytest.mark.parametrize("behaviour", ["honest", "always_same"])
+def test_odd_documents_are_asked_about_and_scored(domain, behaviour, tmp_path, monkeypatch):
+    place, name = ODD[domain]
+    file = tmp_path / f"{place}.jsonl"
+    file.parent.mkdir(parents=True)
+    rows = odd_rows(domain)
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path))
+    tasks = tuple(f"selfcheck_{check}_{name}" for check in CHECKS)
+    done = run(Plan("planted", tasks, {"behaviour": behaviour}))
+    assert not done.failed
+    for task in tasks:
+        told = [sample["metrics"] for sample in done.samples[task]]
+        assert len(told) == len(rows)
+        assert all(metrics["lift_all"] in (-1, 0, 1) for metrics in told)
+        assert all(metrics["committed"] == 1 for metrics in told) or behaviour == "honest"
+
+
+def test_odd_documents_pass_through_a_model_that_echoes(tmp_path, monkeypatch):
+    place, name = ODD["choice"]
+    file = tmp_path / f"{place}.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("\n".join(map(json.dumps, odd_rows("choice"))), encoding="utf-8")
+    monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path))
+    tasks = tuple(f"selfcheck_{check}_{name}" for check in CHECKS)
+    done = run(Plan(FunctionLM(lambda prompt: prompt), tasks))
+    assert not done.failed
