@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lm_eval.tasks._yaml_loader import load_yaml
 from safetensors.torch import load_file, save_file
 
 from harness import linking
@@ -190,7 +191,10 @@ def test_plain_lm_eval_missing_data_is_named_for_all_tasks(tmp_path, tiny_gpt2):
     environment = {"SELFCHECK_DATA": str(tmp_path), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     told = lm_eval(tiny_gpt2, "--tasks", "selfcheck_*", **environment)
     assert told.returncode == 1
-    for name in ("stanfordnlp/imdb", "nyu-mll/glue", "truthfulqa/truthful_qa", "selfcheck-sample"):
+    task_files = tasks_path().rglob("selfcheck_*.yaml")
+    sets = {load_yaml(path, resolve_func=False)["dataset_path"] for path in task_files}
+    assert len(sets) == 6
+    for name in (*sets, "selfcheck-sample"):
         assert name in told.stderr
 
 
@@ -210,6 +214,27 @@ def write_tiny_data(folder: Path) -> Path:
         "truthfulqa__truthful_qa/multiple_choice/validation": [
             {"question": f"What is {n} minus {n - 1}?", "mc1_targets": mc1, "mc2_targets": mc2}
             for n in (2, 3)
+        ],
+        "nyu-mll__glue/rte/validation": [
+            {"sentence1": text, "sentence2": "The film is fine.", "label": place, "idx": place}
+            for place, text in enumerate(reviews)
+        ],
+        "google__boolq/validation": [
+            {"passage": text, "question": "is the film fine", "answer": place == 0}
+            for place, text in enumerate(reviews)
+        ],
+        "Muennighoff__babi/test": [
+            {"passage": "Ann sat in the office.\n", "question": who, "answer": "office", "task": 1}
+            for who in ("Where is Ann?", "Where was Ann?")
+        ],
+        "sagnikrayc__mctest/mc500/test": [
+            {
+                "story": text,
+                "question": "How is the film?",
+                "answer_options": {"A": "fine", "B": "dull", "C": "long", "D": "short"},
+                "answer": "AB"[place],
+            }
+            for place, text in enumerate(reviews)
         ],
     }
     for name, documents in rows.items():

@@ -24,9 +24,11 @@ def case(text: str = TEXT, label: int = 1, explicit: bool = True) -> Case:
     return Case(item, "hash", prompt, prompt, MASK, explicit, lambda rng, unlike: "stranger")
 
 
-def hold(check: str, answers: dict[str, str], text: str = TEXT) -> tuple[Outcome, dict[str, str]]:
+def hold(
+    check: str, answers: dict[str, str], text: str = TEXT, explicit: bool = True
+) -> tuple[Outcome, dict[str, str]]:
     """Answer by stage; give the outcome and the prompt of each stage that was asked."""
-    dialogue = CHECKS[check](case(text))
+    dialogue = CHECKS[check](case(text, explicit=explicit))
     asked: dict[str, str] = {}
     try:
         step = next(dialogue)
@@ -222,20 +224,6 @@ def test_all_checks_same_document_draws_the_same_control():
     assert len(set(draws)) == 1
 
 
-def implicit(told: dict[str, str], item_text: str = TEXT) -> tuple[Outcome, dict[str, str]]:
-    dialogue = CHECKS["counterfactual"](case(item_text, explicit=False))
-    asked: dict[str, str] = {}
-    step = next(dialogue)
-    try:
-        while True:
-            questions = [step] if isinstance(step, Question) else step
-            asked |= {question.stage: question.text for question in questions}
-            answers = [told[question.stage] for question in questions]
-            step = dialogue.send(answers[0] if isinstance(step, Question) else answers)
-    except StopIteration as stop:
-        return stop.value, asked
-
-
 @pytest.mark.parametrize(("second", "holds"), [("negative", 1), ("positive", 0), ("unknown", 0)])
 def test_counterfactual_implicit_target_names_none_and_takes_any_other_definite_answer(
     second: str, holds: int
@@ -246,8 +234,8 @@ def test_counterfactual_implicit_target_names_none_and_takes_any_other_definite_
         "verify": second,
         "control": "positive",
     }
-    outcome, asked = implicit(told)
-    assert "wanted= " in asked["explain"] or asked["explain"].endswith("wanted=")
+    outcome, asked = hold("counterfactual", told, explicit=False)
+    assert asked["explain"].endswith("wanted=")
     assert outcome.metrics["faithfulness"] == holds
 
 
