@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, ClassVar
 
-from harness.domains.item import Item, lacking
-from harness.domains.yes_no import PASSAGE_UNKNOWN_FORMS
+from harness.domains.item import UNKNOWN_FORMS, Item, lacking
+from harness.domains.yes_no import SILENT_FORMS
 from harness.words import split_words
 
+_INDEFINITE = {"unknown": UNKNOWN_FORMS, "silent": SILENT_FORMS}
 _ARTICLES = {"a", "an", "the"}
 Options = list[tuple[str, str]]
 """Name of an option in the data set, and its text."""
@@ -74,7 +75,7 @@ class Choice:
             doc[self.paragraph].replace(r"\newline", "\n").strip(),  # MCTest's ends of lines
             labels[right],
             labels,
-            {**option_forms(labels, texts), "unknown": PASSAGE_UNKNOWN_FORMS},
+            option_forms(labels, texts),
             {
                 "question": doc[self.question].strip(),
                 "options": "\n".join(f"{label}) {text}" for label, text in names.items()),
@@ -108,16 +109,19 @@ def option_forms(labels: Sequence[str], texts: Sequence[str]) -> dict[str, tuple
     A text that names several options, another option's letter or nothing certain ("unknown") is no
     form of any of them: such options are read by their letters only.
 
-    >>> option_forms("AB", ["the Garden", "kitchen"])
-    {'A': ('a', 'the garden', 'garden'), 'B': ('b', 'kitchen')}
+    Beside them are the ways to say that nothing can be told.
+
+    >>> option_forms("AB", ["the Garden", "kitchen"])["A"]
+    ('a', 'the garden', 'garden')
     """
     said = [list(_ways_to_say(text)) for text in texts]
     times = Counter(way for ways in said for way in set(ways))
-    taken = {label.lower() for label in labels} | {_said(form) for form in PASSAGE_UNKNOWN_FORMS}
-    return {
+    taken = {label.lower() for label in labels} | {_said(form) for form in _INDEFINITE["unknown"]}
+    own = {
         label: (label.lower(), *(way for way in ways if times[way] == 1 and way not in taken))
         for label, ways in zip(labels, said, strict=True)
     }
+    return own | _INDEFINITE
 
 
 def _ways_to_say(text: str) -> Iterator[str]:

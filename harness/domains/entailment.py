@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness.domains.item import Item, lacking, not_among
-from harness.domains.yes_no import LABELS, NO_FORMS, PASSAGE_UNKNOWN_FORMS, YES_FORMS
+from harness.domains.item import UNKNOWN_FORMS, Item, lacking, not_among
+from harness.domains.yes_no import LABELS, NO_FORMS, SILENT_FORMS, YES_FORMS
 
 
 class Entailment:
@@ -28,6 +28,11 @@ class Entailment:
             "does follow",
             "supported",
             "supports",
+            "premise implies",
+            "implies the hypothesis",
+            "is implied",
+            "can be inferred",
+            "can be concluded",
         ),
         "no": (
             *NO_FORMS,
@@ -44,13 +49,22 @@ class Entailment:
             "not support",
             "doesn't support",
             "unsupported",
-            "no evidence",
+            "not imply",
+            "doesn't imply",
+            "not implied",
+            "cannot be inferred",
+            "can't be inferred",
+            "cannot be concluded",
+            "no evidence that",
+            "no evidence for",
+            "has no evidence",
             "contradiction",
             "contradicts",
             "contradicted",
             "contradictory",
         ),
-        "unknown": (*PASSAGE_UNKNOWN_FORMS, "neutral"),
+        "unknown": (*UNKNOWN_FORMS, "neutral"),
+        "silent": SILENT_FORMS,
     }
 
     def __init__(

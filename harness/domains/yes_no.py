@@ -10,8 +10,7 @@ from harness.domains.item import UNKNOWN_FORMS, Item, lacking, not_among
 LABELS = ("yes", "no")
 YES_FORMS = ("yes", "yeah", "yep", "true", "correct", "affirmative")
 NO_FORMS = ("no", "nope", "false", "incorrect", "untrue", "not true", "not correct")
-PASSAGE_UNKNOWN_FORMS = (
-    *UNKNOWN_FORMS,
+SILENT_FORMS = (
     "not known",
     "don't know",
     "do not know",
@@ -58,7 +57,8 @@ class YesNo:
     FORMS: Mapping[str, Sequence[str]] = {
         "yes": YES_FORMS,
         "no": NO_FORMS,
-        "unknown": PASSAGE_UNKNOWN_FORMS,
+        "unknown": UNKNOWN_FORMS,
+        "silent": SILENT_FORMS,
     }
 
     def __init__(

@@ -40,11 +40,16 @@ _NOT_AN_ANSWER = _words(
     "information evidence way mention clear indication definite explicit answer details detail one"
     " idea direct such specific sentiment label context text"
 )
+_NAMING = _words("option answer choice letter is say choose chose pick select either or and be")
+_AFTER_A_LETTER = _words("is because since as or and would seems are was must rather instead")
+_HEDGES = _words("could might may")
 _JOINS = re.compile(
     r"[\s,/|\"'“”‘’`*()\[\]-]*(?:(?:or|and|nor|vs|versus|&)\b\.?)?[\s\"'“”‘’`*(\[]*"
 )
 _LINE_JOINS = re.compile(r"[^\w\n]*\n\s*(?:[-*•]|\(?[0-9a-hA-H][.):])*[\s\"'“”‘’(*]*")
-_SENTENCE_END = re.compile(r"[.!?;](?=\s|$|[\"'”’)])|\n|\b[Bb]ut\b|\b[Hh]owever\b")
+_SENTENCE_END = re.compile(
+    r"[.!?;](?=\s|$|[\"'”’)])|(?<![:\n])\n|(?<!:)\n(?=\n)|\b[Bb]ut\b|\b[Hh]owever\b"
+)
 
 
 class Mention(NamedTuple):
@@ -55,6 +60,7 @@ class Mention(NamedTuple):
         phrase: how it is said, as word keys.
         first, last: indices of its first and last word.
         sentence: index of the sentence it stands in.
+        opens: index of that sentence's first word.
         negated: a negation bears on it ("not positive").
         stated: the answer asserts it ("the sentiment is positive").
         listed: it stands in an enumeration with another label ("positive or negative").
@@ -65,6 +71,7 @@ class Mention(NamedTuple):
     first: int
     last: int
     sentence: int
+    opens: int
     negated: bool = False
     stated: bool = False
     listed: bool = False
@@ -75,8 +82,16 @@ def find_mentions(
 ) -> list[Mention]:
     """Find all mentions of the labels, the longest phrase first where several begin at a word."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    sentences = [bisect_left(ends, word.end) for word in words]
     mentions = [
-        Mention(label, phrase, first, first + len(phrase) - 1, bisect_left(ends, words[first].end))
+        Mention(
+            label,
+            phrase,
+            first,
+            first + len(phrase) - 1,
+            sentences[first],
+            bisect_left(sentences, sentences[first]),
+        )
         for label, phrase, first in _occurrences(words, _phrases(forms))
         if _is_answer(text, words, first, phrase)
     ]
@@ -139,7 +154,18 @@ def _is_answer(text: str, words: Sequence[Word], first: int, phrase: tuple[str, 
         return not runs_on or enumerated or (first == 0 and following not in _NOT_AN_ANSWER)
     marked = before in {"(", "[", '"', "'"} or after[:1] in {")", "]", ":"}
     upper = text[words[first].start].isupper()
-    return marked or len(words) == 1 or (upper and not runs_on) or (upper and phrase[0] not in "ai")
+    if marked or len(words) == 1 or (upper and not runs_on):
+        return True
+    return upper and (phrase[0] not in "ai" or _is_named(words, first))
+
+
+def _is_named(words: Sequence[Word], first: int) -> bool:
+    """Say whether an "A" or "I" that others words follow is a letter: "the answer is A because"."""
+    before = words[first - 1].key if first else ""
+    following = words[first + 1].key if first + 1 < len(words) else ""
+    if before in _NAMING:
+        return True
+    return words[first].key == "a" and following in _AFTER_A_LETTER
 
 
 def _is_negated(text: str, words: Sequence[Word], mention: Mention) -> bool:
@@ -152,6 +178,8 @@ def _is_negated(text: str, words: Sequence[Word], mention: Mention) -> bool:
             return False
         if key in _NEGATIONS or key.endswith("n't"):
             return True
+        if (words[place - 1].key, key) in {("rather", "than"), ("instead", "of")}:
+            return True
     return False
 
 
@@ -163,7 +191,7 @@ def _is_stated(text: str, words: Sequence[Word], mention: Mention) -> bool:
         if any(mark in gap for mark in ".;!?,\n"):
             return False
         if words[place].key in _CUES:
-            return True
+            return place == 0 or words[place - 1].key not in _HEDGES
         if words[place].key not in _FILLERS:
             return False
     return False

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.domains.choice import option_forms
 from harness.domains.entailment import Entailment
-from harness.domains.yes_no import PASSAGE_UNKNOWN_FORMS, YesNo
+from harness.domains.yes_no import YesNo
 from harness.parsing import Reading, read_edit, read_label, read_redaction, read_word_list
 from harness.words import mask_words, split_words
 
@@ -52,7 +52,7 @@ def read_row_of(domain: str) -> Callable[[dict[str, Any]], str | None]:
     def read(row: dict[str, Any]) -> str | None:
         options = row.get("options", ())
         letters = ascii_uppercase[: len(options)]
-        forms = option_forms(letters, options) | {"unknown": PASSAGE_UNKNOWN_FORMS}
+        forms = option_forms(letters, options)
         fixed = {"entailment": Entailment.FORMS, "yes_no": YesNo.FORMS, "choice": forms}
         return read_label(row["answer"], fixed[domain]).value
 
@@ -110,8 +110,9 @@ def test_readers_answer_of_a_model_is_read_as_a_person_would(name: str, row: dic
 )
 def test_readers_known_misreadings_stay_few(name: str, most: float):
     rows = [row.values[1] for row in load_rows() if row.values[0] == f"answers_{name}"]
-    assert len(rows) >= 100 and all("written" not in row["source"] for row in rows)
-    assert sum("misread" in row for row in rows) <= most * len(rows)
+    real = [row for row in rows if row["source"] != "written"]
+    assert len(real) >= 100 and not any("misread" in row for row in rows if row not in real)
+    assert sum("misread" in row for row in real) <= most * len(real)
 
 
 PIECES = st.sampled_from(
