@@ -92,7 +92,7 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     @property
     def variant_of(self) -> str:
-        """The name of the task in the task file."""
+        """The name of the task of which this is a variant; its own, if it is none."""
         return str(self.task_name)
 
     def variants(self, axes: frozenset[str]) -> Sequence[SelfcheckTask]:
@@ -102,6 +102,10 @@ class SelfcheckTask(Task):  # type: ignore[misc]
     @abstractmethod
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
+
+    def describe_data(self) -> dict[str, Any]:
+        """Give what a record needs to tell the data from other data."""
+        return self.split.describe()
 
     def cluster(self, doc: Mapping[str, Any]) -> str:
         """Name the source that this document shares with others."""
@@ -188,8 +192,7 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     def dump_config(self) -> dict[str, Any]:
         """Give the task file's content, as lm-eval records it, and what data was really loaded."""
-        loaded = self.__dict__.get("split")
-        data = {"data": loaded.describe()} if loaded is not None else {}
+        data = {"data": self.describe_data()} if "split" in self.__dict__ else {}
         common = {
             key: self.file.common.get(key)
             for key in ("cluster", "chance", "dataset_revision", "dataset_kwargs", "where")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lm_eval.tasks
+from jinja2 import TemplateError
 from lm_eval.api.instance import Instance
 from lm_eval.api.samplers import ContextSampler, FirstNSampler, get_sampler
 from lm_eval.api.task import ConfigurableTask
@@ -91,9 +93,27 @@ class ChoiceTask(SelfcheckTask):
         return self._load(self.file.ref_of(told), self.problem) if told else None
 
     def load(self) -> None:
-        """Load the documents and the few-shot examples, now."""
+        """Load the documents and the few-shot examples, now.
+
+        Raises:
+            DataError: there are too few examples.
+        """
         super().load()
-        self.examples  # noqa: B018
+        if self.examples is None:
+            return
+        same, shots = self.file.own.get("fewshot_same"), self.config.num_fewshot or 0
+        there = Counter(doc[same] if same else "" for doc in self.examples.docs)
+        for value in {doc[same] if same else "": None for doc in self.split.docs}:
+            if there[value] < shots:
+                what = f" with {same} = {value}" if same else ""
+                raise DataError(
+                    f"{self.examples.ref}{what}: {there[value]} rows for {shots} few-shot examples"
+                )
+
+    def describe_data(self) -> dict[str, Any]:
+        """Tell the documents from others, and the examples."""
+        shown = {} if self.examples is None else {"fewshot": self.examples.describe()}
+        return {**super().describe_data(), **shown}
 
     @cached_property
     def inner(self) -> ConfigurableTask:
@@ -147,7 +167,10 @@ class ChoiceTask(SelfcheckTask):
     def requests(self, doc: dict[str, Any], metadata: tuple[Any, ...], **options: Any) -> list[Any]:
         """Build an instance per choice, and the same again for the control."""
         self._show_examples(doc)
-        asked = self._scored(self._view(doc), metadata, options)
+        try:
+            asked = self._scored(self._view(doc), metadata, options)
+        except (LookupError, ValueError, TypeError, TemplateError) as err:
+            raise DataError(f"{self.file.ref}, document {doc_hash(doc)[:12]}: {err}") from err
         if "acc_answer_only" in self.file.metrics:
             blank = {**self._view(doc), **dict.fromkeys(self.file.own["answer_only"], "")}
             asked += self._scored(blank, metadata, options)
@@ -184,7 +207,15 @@ class ChoiceTask(SelfcheckTask):
 
     @cached_property
     def _examples_with_text(self) -> list[tuple[dict[str, Any], str]]:
-        return [(shown, self.inner.doc_to_text(shown)) for shown in self.inner.fewshot_docs()]
+        """The examples with their questions; in the data's order if the first ones are shown."""
+        assert self.examples is not None
+        shown = list(self.inner.fewshot_docs())
+        if not isinstance(self._stock_sampler, FirstNSampler) and len(shown) == len(
+            self.examples.docs
+        ):
+            pairs = zip(self.examples.hashes, shown, strict=True)
+            shown = [doc for _, doc in sorted(pairs, key=lambda pair: pair[0])]
+        return [(doc, self.inner.doc_to_text(doc)) for doc in shown]
 
     def _pool(self, doc: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Give the examples that may be shown with a document: none that asks the same."""
@@ -262,7 +293,8 @@ class ChoiceTask(SelfcheckTask):
     def _normalised(self, doc: Mapping[str, Any], results: Sequence[Score]) -> float:
         """Score by log-likelihood per character, as lm-eval's acc_norm."""
         options = self.inner.doc_to_choice(doc)
-        scores = [score / len(text) for (score, _), text in zip(results, options, strict=True)]
+        lengths = [max(1, len(text)) for text in options]  # lm-eval's processing may empty one
+        scores = [score / n for (score, _), n in zip(results, lengths, strict=True)]
         return best_choice(scores, self._gold(doc))
 
     def _gold(self, doc: Mapping[str, Any]) -> set[int]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import ConfigError, unknown
 
+_COUNTED = re.compile(r"(\d+) texts")
 Kind = tuple[str, str]
 """Its name, and the column it speaks of; empty if it speaks of none."""
 
 
 def parse_kind(told: str) -> Kind:
-    """Read the name of a kind, such as "text" or "index of endings".
+    """Read the name of a kind, such as "text", "4 texts" or "index of endings".
 
     Raises:
         ConfigError: there is none of that name.
     """
     name, _, other = str(told).partition(" of ")
+    if not other and _COUNTED.fullmatch(name):
+        return name, ""
     known = OF_ANOTHER if other else ALONE
     if name not in known:
         raise ConfigError(
@@ -33,11 +37,18 @@ def check_content(doc: Mapping[str, Any], require: Mapping[str, Kind]) -> str | 
             return f"no column {column!r}; there are: {', '.join(sorted(doc))}"
     for column, (name, other) in require.items():
         told = doc[column]
-        fits = OF_ANOTHER[name](told, doc[other]) if other else ALONE[name](told)
+        fits = OF_ANOTHER[name](told, doc[other]) if other else _fits(name, told)
         if not fits:
             kind = f"{name} of {other!r}" if other else name
             return f"{column!r} is no {kind}: {str(told)[:80]!r}"
     return None
+
+
+def _fits(name: str, content: Any) -> bool:
+    counted = _COUNTED.fullmatch(name)
+    if counted:
+        return _is_texts(content) and len(content) == int(counted[1])
+    return ALONE[name](content)
 
 
 def _is_text(content: Any) -> bool:

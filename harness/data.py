@@ -149,7 +149,7 @@ def load_split(ref: DataRef, problem: Callable[[Doc], str | None] | None = None)
         if problem and (found := problem(doc))
     ]
     if not rows.docs and not faults:
-        faults = [f"{file or ref}: is empty" if not ref.where else f"{ref}: no such row"]
+        faults = [f"{file or ref}: is empty" if not ref.where else f"{ref}: there is no such row"]
     if faults:
         more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         raise DataError("\n".join(faults[:MOST_FAULTS] + more))

@@ -100,9 +100,13 @@ def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
     for name, task in tasks.items():
         if not isinstance(task, SelfcheckTask):
             raise ConfigError(f"{name} is no task of ours, but lm-eval's: run it with lm_eval")
-    return {
+    told = {
         other.task_name: other for task in tasks.values() for other in task.variants(plan.variants)
     }
+    if plan.variants and len(told) == len(tasks):
+        axes = ", ".join(sorted(plan.variants))
+        raise ConfigError(f"none of these tasks has variants of {axes}: {', '.join(tasks)}")
+    return told
 
 
 def load_model(plan: Plan) -> Any:
@@ -213,7 +217,7 @@ def _task_run(task: Any, samples: list[dict[str, Any]], lm: Any, failed: str | N
         source=str(task.file.metadata["source"]),
         variant=task.variant,
         variant_of=task.variant_of,
-        data={**task.split.describe(), "cluster": task.file.cluster},
+        data={**task.describe_data(), "cluster": task.file.cluster},
         documents=len(samples),
         prompts_cut=_count([cut["prompt_cut"] for cut in cuts]),
         answers_cut=_count([cut["answer_cut"] for cut in cuts]),

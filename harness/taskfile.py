@@ -67,7 +67,17 @@ class TaskFile:
         faults += [
             f"metadata lacks {key!r}" for key in ("version", "source") if key not in metadata
         ]
-        kwargs = common.get("dataset_kwargs") or {}
+        kwargs, where = common.get("dataset_kwargs") or {}, common.get("where") or {}
+        if not isinstance(kwargs, Mapping) or not isinstance(where, Mapping):
+            faults.append("dataset_kwargs and where must be mappings: key to value")
+            kwargs, where = {}, {}
+        faults += [
+            f"where: {column} must be one value, got {value!r}"
+            for column, value in where.items()
+            if not isinstance(value, (str, int, float, bool))
+        ]
+        if kwargs.get("data_dir") and common.get("dataset_name"):
+            faults.append("give dataset_name or data_dir, not both")
         faults += [
             unknown("key of dataset_kwargs", key, ["data_dir"])
             for key in kwargs

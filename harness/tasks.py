@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from functools import cached_property, partial
 from itertools import product
@@ -34,15 +35,16 @@ class FaithfulnessTask(DialogueTask):
 
     def __init__(self, config: dict[str, Any] | None = None, **_: Any) -> None:
         super().__init__(config)
+        self._variant_of: str | None = None
         own = self.file.own
         with self.file.errors():
             if own["check"] not in CHECKS:
                 raise ConfigError(unknown("check", str(own["check"]), CHECKS))
             if own["target"] not in TARGETS:
                 raise ConfigError(unknown("target", str(own["target"]), TARGETS))
-            for axis in own["variants"]:
-                if axis not in AXES:
-                    raise ConfigError(unknown("axis of variants", axis, AXES))
+            check_variants(own["variants"])
+            if not str(own["mask"]).strip():
+                raise ConfigError("mask is empty")
             self.check, self.mask = CHECKS[own["check"]], str(own["mask"])
             self.domain = build_domain(own["domain"], own.get("columns") or {})
             self.prompts = build_prompts(own, self.domain.SLOTS)
@@ -54,32 +56,45 @@ class FaithfulnessTask(DialogueTask):
         """What this task is, on each axis that its check has."""
         return {axis: str(self.file.own[axis]) for axis in self.file.own["variants"]}
 
-    @property
-    def variant_of(self) -> str:
-        """The name of the task in the task file."""
-        return str(self.task_name).partition("+")[0]
-
     def variants(self, axes: frozenset[str]) -> list[FaithfulnessTask]:
         """Build the task in every combination of its values on these axes, itself first.
 
         A variant is named after its values: `selfcheck_importance_imdb+you+removed`. For an
         implicit target the chance of hitting it is that of every other answer.
+
+        Raises:
+            ConfigError: two variants would have the same name.
         """
         known = self.file.own["variants"]
         values = [known[axis] if axis in axes else [self.file.own[axis]] for axis in known]
         told = [dict(zip(known, values, strict=True)) for values in product(*values)]
-        return [self] + [self._variant(own) for own in told if own != self.variant]
+        built = [self] + [self._variant(own) for own in told if own != self.variant]
+        names = [task.task_name for task in built]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{self.file.place}: variants of one name: {', '.join(twice)}")
+        return built
 
     def _variant(self, own: Mapping[str, str]) -> FaithfulnessTask:
         changed = [
-            value.strip("[]").lower() for axis, value in own.items() if value != self.variant[axis]
+            re.sub(r"\W+", "-", value).strip("-").lower()
+            for axis, value in own.items()
+            if value != self.variant[axis]
         ]
         chance = dict(self.file.chance)
         if own.get("target", self.file.own["target"]) != self.file.own["target"]:
             for metric in ("faithfulness", "paper_faithfulness"):
-                chance[metric] = 1 - (chance[metric] or 0)
+                by_file = chance[metric]
+                chance[metric] = None if by_file is None else 1 - by_file
         name = "+".join([self.file.common["task"], *changed])
-        return type(self)({**self.file.given, **own, "task": name, "chance": chance})
+        variant = type(self)({**self.file.given, **own, "task": name, "chance": chance})
+        variant._variant_of = self.variant_of
+        return variant
+
+    @property
+    def variant_of(self) -> str:
+        """The name of the task of which this is a variant; its own, if it is none."""
+        return self._variant_of or str(self.task_name)
 
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
@@ -129,3 +144,16 @@ class FaithfulnessTask(DialogueTask):
     def start(self, doc: Mapping[str, Any]) -> Dialogue:
         """Start the dialogue about one document."""
         return self.check(self.case(doc))
+
+
+def check_variants(told: Any) -> None:
+    """Check the axes of variants, and that each has a list of values.
+
+    Raises:
+        ConfigError: one is unknown, or no list.
+    """
+    for axis, values in (told if isinstance(told, Mapping) else {"": told}).items():
+        if axis not in AXES:
+            raise ConfigError(unknown("axis of variants", str(axis), AXES))
+        if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
+            raise ConfigError(f"variants of {axis} must be a list of strings, got {values!r}")

@@ -150,13 +150,18 @@ def align(original: Sequence[Word], rewrite: Sequence[Word]) -> Alignment:
         if step.tag == "equal"
         for index in range(step.src_start, step.src_end)
     )
-    return Alignment(_slide(kept, original), len(kept), len(rewrite))
+    return Alignment(kept, len(kept), len(rewrite))
 
 
-def _slide(kept: frozenset[int], words: Sequence[Word]) -> frozenset[int]:
-    """Move words that stand alone up to what follows them, where the same word stands there.
+def slide(kept: frozenset[int], words: Sequence[Word]) -> frozenset[int]:
+    """Move kept words that stand alone up to what follows them, where the same word stands there.
 
-    Of "the cat sat. The dog ran", rewritten as "the dog ran", the second "the" is kept.
+    For a rewrite that leaves words out without a mask: of "the cat sat. The dog ran", shortened to
+    "the dog ran", the second "the" is kept.
+
+    >>> words = split_words("the cat sat. The dog ran")
+    >>> sorted(slide(frozenset({0, 4, 5}), words))
+    [3, 4, 5]
     """
     slid = set(kept)
     following = len(words)

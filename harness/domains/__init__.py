@@ -32,6 +32,10 @@ def build_domain(name: str, columns: Mapping[str, Any]) -> Domain:
     """
     if name not in DOMAINS:
         raise ConfigError(unknown("domain", name, DOMAINS))
+    for role, column in columns.items():
+        shared = role == "options" and isinstance(column, list)
+        if not isinstance(column, str) and not shared:
+            raise ConfigError(f"columns: {role} must name a column, got {column!r}")
     try:
         return DOMAINS[name](**columns)
     except TypeError as err:

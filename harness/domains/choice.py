@@ -50,16 +50,18 @@ class Choice:
         if fault:
             return fault
         options = self._options(doc)
-        texts = [text for _, text in options]
+        names, texts = [name for name, _ in options], [text for _, text in options]
         if not 2 <= len(options) <= len(ascii_uppercase):
             return f"{len(options)} options can be read; allowed: 2 to {len(ascii_uppercase)}"
         if not all(isinstance(text, str) and text.strip() for text in texts):
             return f"an option is empty or no text: {str(texts)[:80]}"
+        if len(set(names)) < len(names):
+            return f"options of one name: {', '.join(names)[:80]}"
         right = self._right(doc, options)
         if right is None:
             got = str(doc[self.answer])[:80]
             return f"{self.answer!r} is {got!r}, which is none of the options"
-        if Counter(map(_said, texts))[_said(texts[right])] > 1:
+        if Counter(map(_alike, texts))[_alike(texts[right])] > 1:
             return f"two options are the right one: {texts[right]!r}; change one of them"
         return None
 
@@ -67,7 +69,7 @@ class Choice:
         """Turn a document without problems into an item."""
         options = self._options(doc)
         labels = tuple(ascii_uppercase[: len(options)])
-        texts = [text.strip() for _, text in options]
+        texts = [" ".join(text.split()) for _, text in options]
         right = self._right(doc, options)
         assert right is not None, "problem() was not asked"
         names = dict(zip(labels, texts, strict=True))
@@ -87,18 +89,21 @@ class Choice:
     def _options(self, doc: Mapping[str, Any]) -> Options:
         told = doc[self.options] if isinstance(self.options, str) else list(self.options)
         if isinstance(told, Mapping) and set(told) == {"text", "label"}:
-            names, told = list(map(str, told["label"])), told["text"]
-            return list(zip(names, told, strict=True)) if len(names) == len(told) else []
+            names, texts = told["label"], told["text"]
+            fits = isinstance(names, list) and isinstance(texts, list) and len(names) == len(texts)
+            return list(zip(map(str, names), texts, strict=True)) if fits else []
         if isinstance(told, Mapping):
             return list(told.items())
         return [(str(n), text) for n, text in enumerate(told)] if isinstance(told, list) else []
 
     def _right(self, doc: Mapping[str, Any], options: Options) -> int | None:
-        answer = str(doc[self.answer]).strip()
+        answer = doc[self.answer]
+        if not isinstance(answer, (str, int)):
+            return None
         named = not isinstance(doc.get(str(self.options), []), list)
         for place in (0, 1) if named else (1,):  # an option's text may be another one's name
             for index, option in enumerate(options):
-                if option[place].strip() == answer:
+                if option[place].strip() == str(answer).strip():
                     return index
         return None
 
@@ -116,7 +121,7 @@ def option_forms(labels: Sequence[str], texts: Sequence[str]) -> dict[str, tuple
     """
     said = [list(_ways_to_say(text)) for text in texts]
     times = Counter(way for ways in said for way in set(ways))
-    taken = {label.lower() for label in labels} | {_said(form) for form in _INDEFINITE["unknown"]}
+    taken = {label.lower() for label in labels} | set(_INDEFINITE["unknown"])
     own = {
         label: (label.lower(), *(way for way in ways if times[way] == 1 and way not in taken))
         for label, ways in zip(labels, said, strict=True)
@@ -125,7 +130,7 @@ def option_forms(labels: Sequence[str], texts: Sequence[str]) -> dict[str, tuple
 
 
 def _ways_to_say(text: str) -> Iterator[str]:
-    whole = _said(text)
+    whole = " ".join(word.key for word in split_words(text))
     if whole:
         yield whole
     first, _, rest = whole.partition(" ")
@@ -133,5 +138,6 @@ def _ways_to_say(text: str) -> Iterator[str]:
         yield rest
 
 
-def _said(text: str) -> str:
-    return " ".join(word.key for word in split_words(text)) or text.strip()
+def _alike(text: str) -> str:
+    """Two options of which this is the same are one: "Red" and "red."; "C" and "C++" are not."""
+    return " ".join(text.casefold().split()).rstrip(" .,;!?")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
 from harness.parsing.edits import read_edit
 from harness.parsing.reading import Reading
-from harness.words import Word, align, split_words
+from harness.words import Word, align, slide, split_words
 
 ALIGNED_SHARE = 0.8
 """Share of the words a rewrite kept that must be the original's, in its order."""
@@ -34,7 +35,12 @@ def read_redaction(
     edit = read_edit(answer, text)
     if edit.value is None:
         return Reading.unreadable(edit.reason or "empty")
-    rewrite = _fold(mask).sub(lambda _: mask, edit.value)
+    own = Counter(_fold(mask).findall(text))
+    said = Counter(_fold(mask).findall(edit.value))
+    # what the original itself has as often ("XXX") hides nothing
+    rewrite = _fold(mask).sub(
+        lambda found: found[0] if said[found[0]] <= own[found[0]] else mask, edit.value
+    )
     kept_words = split_words(rewrite, mask)
     places = _same_places(rewrite, mask, original)
     if places is not None:
@@ -43,7 +49,8 @@ def read_redaction(
     hides = mask.casefold() in rewrite.casefold()
     if aligned.matched < ALIGNED_SHARE * aligned.of or not (aligned.of or hides):
         return Reading.unreadable("does not align")
-    return Reading.read(frozenset(range(len(original))) - aligned.kept)
+    kept = aligned.kept if hides else slide(aligned.kept, original)
+    return Reading.read(frozenset(range(len(original))) - kept)
 
 
 def _same_places(rewrite: str, mask: str, original: Sequence[Word]) -> frozenset[int] | None:

@@ -93,6 +93,8 @@ class PlantedLM(LM):  # type: ignore[misc]
 
     def _reply(self, prompt: str) -> str:
         asked = understand(prompt)
+        if asked.kind == "ask":
+            return "Nobody has planted an answer to that."
         return self.answer(asked) if asked.kind == "predict" else self.explain(asked, self.many)
 
     def loglikelihood(self, requests: list[Instance], **_: Any) -> list[tuple[float, bool]]:

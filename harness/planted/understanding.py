@@ -9,6 +9,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from harness.data import tasks_path
 from harness.errors import ModelError
+from harness.generation_task import GenerationTask
 from harness.planted.rules import Asked
 from harness.tasks import AXES, FaithfulnessTask
 
@@ -36,8 +37,15 @@ def _patterns() -> list[tuple[str, tuple[str, str, str], re.Pattern[str]]]:
     Each comes after the words that the prompt begins with, which are quicker to look for.
     """
     patterns = {}
-    for path in sorted(tasks_path().rglob("sample_*.yaml")):
+    for path in sorted(tasks_path().rglob("*.yaml")):
+        if not path.name.startswith(("sample_", "retention_")):
+            continue
         config = load_yaml(path)
+        if config["class"] is GenerationTask:
+            prompt = GenerationTask(config).prompt
+            shown = prompt.render(question=_SLOT.format("text")).strip()
+            opening = shown.partition(_SLOT.partition("{")[0])[0]
+            patterns[shown] = (opening, ("ask", "", ""), _pattern(shown, ["text"], prompt.cue))
         if config["class"] is not FaithfulnessTask:
             continue
         for task in FaithfulnessTask(config).variants(frozenset(AXES)):

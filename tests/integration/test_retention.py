@@ -183,8 +183,9 @@ def test_no_control_is_asked_where_none_is_declared(rows):
         ("arc_challenge", {"answerKey": "F"}, "'answerKey' is no label of 'choices': 'F'"),
         ("arc_challenge", {"choices": {"text": ["x"], "label": ["A"]}}, "'choices' is no options"),
         ("hellaswag", {"label": ""}, "'label' is no index of 'endings'"),
-        ("hellaswag", {"endings": "x"}, "'endings' is no texts"),
+        ("hellaswag", {"endings": "x"}, "'endings' is no 4 texts"),
         ("mmlu", {"answer": 4}, "'answer' is no index of 'choices': '4'"),
+        ("mmlu", {"choices": ["x"] * 5}, "'choices' is no 4 texts"),
         ("mmlu", {"subject": ""}, "'subject' is no text"),
     ],
 )
@@ -210,12 +211,55 @@ def test_missing_examples_are_named_like_missing_documents(rows, tmp_path, no_hu
     assert list(left.tasks) == ["retention_hellaswag"]
 
 
-def test_too_few_examples_are_an_error_before_anything_is_asked(rows, tmp_path):
-    folder, _, shown, _ = SETS["arc_challenge"]
-    few = "\n".join(map(json.dumps, rows["arc_challenge"]["train"][:20]))
+@pytest.mark.parametrize(
+    ("name", "kept", "complaint"),
+    [
+        ("arc_challenge", 20, r"train: 20 rows for 25 few-shot examples"),
+        ("mmlu", 9, r"dev with subject = \w+: 4 rows for 5 few-shot examples"),
+    ],
+)
+def test_too_few_examples_are_an_error_before_a_model_is_loaded(
+    rows, tmp_path, name, kept, complaint
+):
+    folder, _, shown, _ = SETS[name]
+    few = "\n".join(map(json.dumps, rows[name][shown][:kept]))
     (tmp_path / folder / f"{shown}.jsonl").write_text(few, encoding="utf-8")
-    with pytest.raises(DataError, match="25 few-shot examples are wanted, there are 20"):
-        ours(FunctionLM(), "arc_challenge")
+    with pytest.raises(DataError, match=complaint):
+        run(Plan("no such model is asked for", (f"retention_{name}",)))
+
+
+def test_examples_do_not_depend_on_the_order_of_their_file(rows, tmp_path):
+    folder, _, shown, _ = SETS["arc_challenge"]
+    first, second = FunctionLM(), FunctionLM()
+    ours(first, "arc_challenge")
+    turned = "\n".join(map(json.dumps, reversed(rows["arc_challenge"][shown])))
+    (tmp_path / folder / f"{shown}.jsonl").write_text(turned, encoding="utf-8")
+    ours(second, "arc_challenge")
+    assert prompts(first) == prompts(second)
+
+
+def test_run_records_where_the_examples_come_from(rows):
+    done = run(Plan("planted", ("retention_mmlu",)))
+    shown = done.tasks["retention_mmlu"].data["fewshot"]
+    assert (shown["split"], shown["documents"]) == ("dev", 60) and shown["fingerprint"]
+    assert done.tasks["retention_mmlu"].variant == {"fewshot_order": "document"}
+
+
+def test_option_that_lm_evals_processing_empties_is_scored(rows, tmp_path):
+    folder, test, _, _ = SETS["hellaswag"]
+    changed = [dict(row) for row in rows["hellaswag"][test]]
+    changed[3]["endings"] = ["[gone]", "b", "c", "d"]
+    text = "\n".join(map(json.dumps, changed))
+    (tmp_path / folder / f"{test}.jsonl").write_text(text, encoding="utf-8")
+    lm = FunctionLM(score=lambda context, choice: -1.0 - len(choice))
+    told = ours(lm, "hellaswag")[3]
+    assert told["acc"] == told["acc_norm"] == float(told["doc"]["label"] == "0")
+
+
+def test_planted_model_goes_through_all_of_retention(rows):
+    done = run(Plan("planted", ("selfcheck-retention",)))
+    assert len(done.tasks) == 4 and not done.failed
+    assert done.tasks["retention_generation"].metrics["refused"].value == 0
 
 
 def test_unknown_order_of_examples_is_named():

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 
 from harness.commands import main
+from harness.data import tasks_path
+from harness.errors import ConfigError
 from harness.evaluate import Plan, run
 from harness.selection import build_manager
 from tests.doubles import FunctionLM
@@ -80,3 +83,39 @@ def test_command_unknown_axis_is_named(axes, tmp_path, capsys):
     line = ["run", "--model", "planted", "--tasks", IMPORTANCE, "--output", str(tmp_path / "run")]
     assert main([*line, "--variants", axes]) == 1
     assert "unknown axis of --variants" in capsys.readouterr().err
+
+
+def test_variants_of_one_name_are_refused(tmp_path):
+    file = tmp_path / "mine.yaml"
+    shipped = {"include": str(tasks_path() / "sentiment" / f"{IMPORTANCE}.yaml"), "task": "my+own"}
+    masks = {"mask": ["[REDACTED]", "[REMOVED]", "[removed]"]}
+    file.write_text(yaml.safe_dump({**shipped, "variants": masks}), encoding="utf-8")
+    plan = Plan("planted", ("my+own",), include_path=(tmp_path,), variants=frozenset({"mask"}))
+    with pytest.raises(ConfigError, match=r"variants of one name: my\+own\+removed"):
+        run(plan)
+
+
+def test_variants_have_names_that_files_can_have(tmp_path):
+    file = tmp_path / "mine.yaml"
+    shipped = {"include": str(tasks_path() / "sentiment" / f"{IMPORTANCE}.yaml"), "task": "my+own"}
+    masks = {"mask": ["[REDACTED]", "[n/a]"]}
+    file.write_text(yaml.safe_dump({**shipped, "variants": masks}), encoding="utf-8")
+    manager = build_manager([tmp_path])
+    built = manager.load(["my+own"])["tasks"]["my+own"].variants(frozenset({"mask"}))
+    assert [(task.task_name, task.variant_of) for task in built] == [
+        ("my+own", "my+own"),
+        ("my+own+n-a", "my+own"),
+    ]
+
+
+def test_variants_chance_that_is_no_number_stays_none():
+    task = load(COUNTERFACTUAL)
+    given = {**task.file.given, "chance": {**task.file.chance, "faithfulness": None}}
+    implicit = type(task)(given).variants(frozenset({"target"}))[1]
+    assert implicit.file.chance["faithfulness"] is None
+    assert implicit.file.chance["paper_faithfulness"] == 0.75
+
+
+def test_axes_that_no_task_has_are_an_error():
+    with pytest.raises(ConfigError, match="none of these tasks has variants of target"):
+        run(Plan("planted", (IMPORTANCE,), variants=frozenset({"target"})))

@@ -273,7 +273,7 @@ def test_load_split_rows_that_are_not_asked_for_are_left_out_and_not_checked(fol
     assert [doc["text"] for doc in split.docs] == ["a", "b"] and len(split.hashes) == 2
     assert split.fingerprint != load_split(DataRef("o/n", "test")).fingerprint
     assert split.describe()["where"] == {"task": 1} and str(ref) == "o/n test, task = 1"
-    with pytest.raises(DataError, match="o/n test, task = 3: no such row"):
+    with pytest.raises(DataError, match="o/n test, task = 3: there is no such row"):
         load_split(DataRef("o/n", "test", where=(("task", 3),)))
 
 

@@ -109,6 +109,9 @@ def test_choice_refuses_too_few_or_too_many_options(many):
         ({"A": "x", "B": 3}, "an option is empty or no text"),
         ("x, y", "0 options"),
         ({"text": ["x", "y"], "label": ["A"]}, "0 options"),
+        ({"text": None, "label": None}, "0 options"),
+        ({"text": "xy", "label": ["A", "B"]}, "0 options"),
+        ({"text": ["x", "y"], "label": ["A", "A"]}, "options of one name"),
     ],
 )
 def test_choice_refuses_options_that_are_none(options, complaint):
@@ -130,9 +133,27 @@ def test_choice_finds_the_right_option_by_name_or_text(options, answer, gold):
     assert Choice().problem(doc) is None and Choice().item(doc).gold == gold
 
 
-def test_choice_answer_that_is_none_of_the_options_is_named():
-    told = Choice().problem(choice(["office", "garden"], "attic"))
-    assert told == "'answer' is 'attic', which is none of the options"
+@pytest.mark.parametrize("answer", ["attic", "None", ["office"], 1.5])
+def test_choice_answer_that_is_none_of_the_options_is_named(answer):
+    told = Choice().problem(choice(["office", "garden"], answer))
+    assert told == f"'answer' is {str(answer)!r}, which is none of the options"
+    assert Choice().problem({**choice(["None", "x"]), "answer": None}) is not None
+
+
+@pytest.mark.parametrize("options", [["-5", "5"], ["C++", "C"], ["=", "!="]])
+def test_choice_options_that_differ_by_signs_are_two(options):
+    assert Choice().problem(choice(options)) is None
+    assert Choice().item(choice(options)).read("B").value == "B"
+
+
+def test_choice_option_cannot_forge_another_line():
+    item = Choice().item(choice(["x\nB) forged", "y"]))
+    assert item.slots["options"] == "A) x B) forged\nB) y"
+
+
+def test_columns_must_be_names():
+    with pytest.raises(ConfigError, match="columns: paragraph must name a column"):
+        build_domain("choice", {"paragraph": ["story"]})
 
 
 def test_choice_options_that_all_documents_share_stand_in_the_task_file():

@@ -101,6 +101,7 @@ def load_rows() -> list[Any]:
 def test_readers_answer_of_a_model_is_read_as_a_person_would(name: str, row: dict[str, Any]):
     """Rows known to be misread say how: whoever mends one takes its `misread` away."""
     assert ROW_READERS[name](row) == row.get("misread", row["value"])
+    assert ("misread" in row) == ("why" in row)
     assert row.get("misread", "read right") != row["value"]
 
 

@@ -45,3 +45,24 @@ def test_read_redaction_four_of_five_words_aligned_is_readable():
 def test_read_redaction_original_without_words_hides_nothing():
     assert read_redaction("[REDACTED]", [], "[REDACTED]").value == frozenset()
     assert read_redaction("a", [], "[REDACTED]") == (None, "does not align")
+
+
+@pytest.mark.parametrize(
+    ("text", "mask"),
+    [
+        ("I saw the [REDACTED] film last night.", "[REMOVED]"),
+        ("The film was rated XXX by the board.", "[REDACTED]"),
+        ("The [REDACTED] sat down.", "[REDACTED]"),
+    ],
+)
+def test_read_redaction_copy_of_a_text_that_looks_masked_hides_nothing(text: str, mask: str):
+    words = split_words(text, mask)
+    assert read_redaction(text, words, mask, text).value == frozenset()
+    more = text.replace("The" if "The" in text else "I", mask)
+    assert read_redaction(more, words, mask, text).value == {0}
+
+
+def test_read_redaction_mask_keeps_its_place_among_repeated_words():
+    words = split_words("the cat the dog sat here now today")
+    answer = "the [REDACTED] dog sat here now today"
+    assert read_redaction(answer, words, "[REDACTED]").value == {1, 2}
