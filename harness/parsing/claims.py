@@ -74,7 +74,7 @@ def find_explicit(text: str, words: Sequence[Word], given: Sequence[Mention]) ->
         if mention.label != SILENT
         and not mention.listed
         and (
-            _BEFORE.search(text[: words[mention.first].start][-100:])
+            _BEFORE.search(_before(text, words, mention))
             or _RIGHT.match(_after(text, words, mention))
         )
     ]
@@ -211,5 +211,11 @@ def _any_stated(given: Sequence[Mention]) -> bool:
     return any(mention.stated and not mention.listed for mention in given)
 
 
+def _before(text: str, words: Sequence[Word], mention: Mention) -> str:
+    start = words[mention.first].start
+    return text[max(0, start - 100) : start]
+
+
 def _after(text: str, words: Sequence[Word], mention: Mention) -> str:
-    return text[words[mention.last].end :][:80]
+    end = words[mention.last].end
+    return text[end : end + 80]

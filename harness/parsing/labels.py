@@ -87,9 +87,8 @@ def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
     explicit = find_explicit(text, words, given)
     given = settle_silence(text, words, given, explicit)
     explicit = [mention for mention in explicit if mention in given]
-    given = drop_afterthoughts(
-        words, given, explicit or given[:1], _subject_sentences(words, given)
-    )
+    firm = explicit or [mention for mention in given[:1] if mention.first == 0]
+    given = drop_afterthoughts(words, given, firm, _subject_sentences(words, given))
     if contradicts_itself(words, given) or letters_disagree(text, words, given, explicit):
         return Reading.unreadable("several labels")
     if explicit:
