@@ -20,9 +20,9 @@ _LEAD = (
     r"(?:(?:is|the|a|an|option|choice|letter|answer|indeed|clearly|definitely|probably|likely"
     r"|therefore|thus)[\s\"'“”‘’*_(:]{1,4}){0,3}"
 )
-_IS = r"(?:is|would be|must be|should be)"
+_IS = r"(?:(?: (?:of|to|for|about|in) [\w'’ -]{1,60}?)? (?:is|would be|must be|should be))"
 _BEFORE = re.compile(
-    rf"(?:\b(?:{_SAID_OF}[\"'”’*_\s]{{0,4}}[:=→]|(?:{_SAID_OF}|option|choice)[\"'”’*_\s]{{1,4}}{_IS})"
+    rf"(?:\b(?:{_SAID_OF}[\"'”’*_\s]{{0,4}}[:=→]|(?:{_SAID_OF}|option|choice)[\"'”’*_]{{0,3}}{_IS})"
     rf"|\\boxed\{{)[\s\"'“‘*_({{\[:]{{0,8}}{_LEAD}\Z",
     re.IGNORECASE,
 )
@@ -72,7 +72,6 @@ def find_explicit(text: str, words: Sequence[Word], given: Sequence[Mention]) ->
         mention
         for mention in given
         if mention.label != SILENT
-        and not mention.listed
         and (
             _BEFORE.search(_before(text, words, mention))
             or _RIGHT.match(_after(text, words, mention))
@@ -190,8 +189,18 @@ def letters_disagree(
         alone = bool(opening) and opening[0].first == 0 and _LINE_ALONE.match(text)
         listed = len({m.label for m in lettered if m.first < explicit[-1].first}) > 1
         return bool(alone) and not listed and opening[0].label != explicit[-1].label
-    lines = {m.label for m in lettered if text[: words[m.first].start].rpartition("\n")[2] == ""}
-    return len(lines) > 1 or (len({m.label for m in lettered}) > 1 and not _any_stated(given))
+    return len({m.label for m in lettered}) > 1 and not _any_stated(given)
+
+
+def are_headings(text: str, words: Sequence[Word], given: Sequence[Mention]) -> bool:
+    """Find an answer that says something under every label: "Positive: the band. Negative: ..."."""
+    headings = {
+        mention.label
+        for mention in given
+        if _after(text, words, mention).startswith(":") or is_marked_letter(text, words, mention)
+        if not _before(text, words, mention).rpartition("\n")[2].strip(" \t-*•#0123456789.)")
+    }
+    return len(headings) > 1
 
 
 def is_marked_letter(text: str, words: Sequence[Word], mention: Mention) -> bool:

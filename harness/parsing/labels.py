@@ -9,6 +9,7 @@ from harness.parsing.claims import (
     INDEFINITE,
     NEUTRAL,
     UNKNOWN,
+    are_headings,
     contradicts_itself,
     drop_afterthoughts,
     drop_attributes,
@@ -86,15 +87,21 @@ def read_label(answer: str, forms: Mapping[str, Sequence[str]]) -> Reading[str]:
     given = drop_rejected(text, words, given)
     explicit = find_explicit(text, words, given)
     given = settle_silence(text, words, given, explicit)
-    explicit = [mention for mention in explicit if mention in given]
-    firm = explicit or [mention for mention in given[:1] if mention.first == 0]
+    firm = [m for m in explicit if m in given] or [m for m in given[:1] if m.first == 0]
     given = drop_afterthoughts(words, given, firm, _subject_sentences(words, given))
-    if contradicts_itself(words, given) or letters_disagree(text, words, given, explicit):
+    if contradicts_itself(words, given):
         return Reading.unreadable("several labels")
-    if explicit:
-        label = last_explicit(words, explicit)
+    given = drop_undecided(words, given)
+    explicit = [mention for mention in explicit if mention in given]
+    chosen = [mention for mention in explicit if not mention.listed]
+    if letters_disagree(text, words, given, chosen) or (explicit and not chosen):
+        return Reading.unreadable("several labels")
+    if chosen:
+        label = last_explicit(words, chosen)
         return Reading.unreadable("several labels") if label is None else Reading.read(label)
-    given = _drop_questions(text, words, drop_undecided(words, given))
+    if are_headings(text, words, given):
+        return Reading.unreadable("several labels")
+    given = _drop_questions(text, words, given)
     if is_refusal(text):
         return _stated(words, given) or Reading.unreadable("refusal")
     return (

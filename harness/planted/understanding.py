@@ -34,7 +34,8 @@ def understand(prompt: str) -> Asked:
 def _patterns() -> list[tuple[str, tuple[str, str, str], re.Pattern[str]]]:
     """Make a pattern of every prompt of the sample tasks, whose prompts are those of all tasks.
 
-    Each comes after the words that the prompt begins with, which are quicker to look for.
+    Each comes after the words that the prompt begins with, which are quicker to look for; the most
+    particular first, because an end of one prompt may look like another.
     """
     patterns = {}
     for path in sorted(tasks_path().rglob("*.yaml")):
@@ -60,7 +61,7 @@ def _patterns() -> list[tuple[str, tuple[str, str, str], re.Pattern[str]]]:
                 pattern = _pattern(shown, names, task.prompts[stage].cue)
                 opening = shown.partition(_SLOT.partition("{")[0])[0]
                 patterns[shown] = (opening, (kind, own["domain"], task.mask), pattern)
-    return list(patterns.values())
+    return sorted(patterns.values(), key=lambda entry: -len(entry[0]))
 
 
 def _pattern(shown: str, names: list[str], cue: str) -> re.Pattern[str]:

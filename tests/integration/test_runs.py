@@ -35,7 +35,7 @@ def test_run_record_says_what_was_measured_on_what_with_what(tmp_path):
     done = run(Plan("planted", (IMPORTANCE, "sample_truthfulness_mc1"), subset=8, subset_seed=3))
     told, samples = records(write_run(done, tmp_path / "run"))
     task = told["tasks"][IMPORTANCE]
-    assert (task["documents"], task["data"]["documents"], task["version"]) == (8, 60, 1.0)
+    assert (task["documents"], task["data"]["documents"], task["version"]) == (8, 60, 1.1)
     assert len(task["data"]["fingerprint"]) == 64
     assert task["data"]["loaded_from"] == "selfcheck-sample/sentiment/test.jsonl"
     assert told["settings"]["subset"] == 8 and told["settings"]["subset_seed"] == 3
