@@ -15,7 +15,7 @@ from typing import Any
 from harness.errors import ConfigError, SelfcheckError, printable, unknown
 
 log = logging.getLogger("harness")
-DEMO_DOCUMENTS = 16
+DEMO_DOCUMENTS = 10
 _ELSEWHERE = "run lm_eval itself, after `selfcheck link`"
 WITHOUT_EFFECT = {
     **dict.fromkeys(("--samples", "-E"), "draw documents with --subset and --subset-seed"),
