@@ -33,9 +33,9 @@ def build_prompts(own: Mapping[str, Any], slots: Sequence[str]) -> dict[str, Pro
         "noun": str(own["noun"]),
         "mask": str(own["mask"]),
     }
-    parts = {"topic": template("topic", str(own["topic"]))}
+    topic = template("topic", str(own["topic"]))
     told = {"predict": ["text", *slots], "explain": ["text", "wanted", *slots]}
-    return {stage: build_prompt(stage, own[stage], told[stage], fixed, parts) for stage in told}
+    return {stage: build_prompt(stage, own[stage], told[stage], fixed, topic) for stage in told}
 
 
 def build_prompt(
@@ -43,7 +43,7 @@ def build_prompt(
     spec: Mapping[str, Any],
     slots: Sequence[str],
     fixed: Mapping[str, str] = MappingProxyType({}),
-    parts: Mapping[str, Template] = MappingProxyType({}),
+    topic: Template | None = None,
 ) -> Prompt:
     """Make a prompt from its entry in a task file.
 
@@ -52,7 +52,7 @@ def build_prompt(
         spec: the entry.
         slots: what is filled in for every question.
         fixed: what is the same for all of them.
-        parts: templates over both, which the prompt may use, too.
+        topic: what the question is about, a template over both.
 
     Raises:
         ConfigError: a key that nothing reads, or a template that does not render.
@@ -62,12 +62,12 @@ def build_prompt(
             raise ConfigError(unknown(f"key in {stage!r}", key, PROMPT_KEYS))
     if not isinstance(spec.get("until", []), list):
         raise ConfigError(f"{stage}: until must be a list of strings, got {spec['until']!r}")
-    render = partial(_render, template(stage, str(spec["prompt"])), fixed, parts)
+    render = partial(_render, template(stage, str(spec["prompt"])), fixed, topic)
     try:
         render(**dict.fromkeys(slots, "x"))
         cue = template(stage, str(spec.get("cue", ""))).render(fixed)
     except TemplateError as err:
-        known = [*slots, *fixed, *parts]
+        known = [*slots, *fixed, *(["topic"] if topic else [])]
         raise ConfigError(f"{stage}: prompt: {err}; known: {', '.join(known)}") from err
     return Prompt(
         render,
@@ -78,10 +78,8 @@ def build_prompt(
     )
 
 
-def _render(
-    prompt: Template, fixed: Mapping[str, str], parts: Mapping[str, Template], **told: str
-) -> str:
-    filled = {name: part.render(fixed, **told) for name, part in parts.items()}
+def _render(prompt: Template, fixed: Mapping[str, str], topic: Template | None, **told: str) -> str:
+    filled = {"topic": topic.render(fixed, **told)} if topic else {}
     return prompt.render(fixed, **filled, **told)
 
 

@@ -156,7 +156,7 @@ def _stated(words: Sequence[Word], given: Sequence[Mention]) -> Reading[str] | N
 
 
 def _subject_sentences(words: Sequence[Word], stated: Sequence[Mention]) -> set[int]:
-    """Find the sentences that name the sentiment, the answer, ... shortly before the label."""
+    """Find the sentences that name the sentiment, the answer, ... before the label."""
     return {
         mention.sentence
         for mention in stated

@@ -160,7 +160,7 @@ def _is_answer(text: str, words: Sequence[Word], first: int, phrase: tuple[str, 
 
 
 def _is_named(words: Sequence[Word], first: int) -> bool:
-    """Say whether an "A" or "I" that others words follow is a letter: "the answer is A because"."""
+    """Say whether an "A" or "I" that other words follow is a letter: "the answer is A because"."""
     before = words[first - 1].key if first else ""
     following = words[first + 1].key if first + 1 < len(words) else ""
     if before in _NAMING:
