@@ -18,6 +18,7 @@ from harness import failures
 from harness.backend import Backend
 from harness.cache import ResponseCache
 from harness.data import doc_hash
+from harness.shared_prefixes import shared_prefixes
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ def answer_choices(lm: Any, requests: list[Instance]) -> list[Score]:
         backend = Backend(lm, cache)
         log.info("Scoring %d choices", len(requests))
         try:
-            told = backend.ask("loglikelihood", [request.args for request in requests])
+            with shared_prefixes(backend.bare):
+                told = backend.ask("loglikelihood", [request.args for request in requests])
         except NotImplementedError as err:
             return _refuse(requests, type(backend.bare).__name__, str(err))
     scores = [(float(score), bool(greedy)) for score, greedy in told]

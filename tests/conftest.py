@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# before torch: workers with a thread per core each slow each other many times over
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def isolated_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
