@@ -156,7 +156,10 @@ def is_sampled(settings: dict[str, Any]) -> bool:
 
 def settle_batch_size(lm: Any) -> None:
     """Settle an `auto` batch size for the whole run: lm-eval would probe again for every batch."""
-    if getattr(lm, "batch_size_per_gpu", None) != "auto":
+    given = getattr(lm, "batch_size_per_gpu", None)
+    if given == 1:
+        log.info("Batch size 1, lm-eval's default: --batch_size auto is several times faster")
+    if given != "auto":
         return
     lm.batch_size_per_gpu = CPU_BATCH_SIZE if lm.device.type == "cpu" else _probe(lm)
     lm.batch_sizes = {0: lm.batch_size_per_gpu}

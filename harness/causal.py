@@ -17,8 +17,13 @@ ORDINARY_LAYERS = ("DynamicLayer", "DynamicSlidingWindowLayer")
 MASKED = ("eager", "sdpa")  # attention that takes a mask of our own
 # adapters that change weights, each token by itself; others add tokens or look at the whole row
 ADAPTERS = frozenset(
-    "LORA ADALORA IA3 LOHA LOKR OFT BOFT LN_TUNING VERA FOURIERFT HRA BONE MISS RANDLORA SHIRA C3A "
+    "LORA ADALORA IA3 LOHA LOKR OFT BOFT LN_TUNING VERA FOURIERFT HRA MISS RANDLORA SHIRA C3A "
     "ROAD WAVEFT DELORA GRALORA TRAINABLE_TOKENS".split()
+)
+# tests/integration/test_shared_prefixes.py shows that they are exact beyond their windows
+WINDOWED = frozenset(
+    "cohere2 exaone4 gemma2 gemma3 gemma3_text gpt_oss ministral mistral mixtral olmo3 phi3 "
+    "starcoder2".split()
 )
 CHANGING_ROPE = ("dynamic", "longrope")
 
@@ -59,6 +64,7 @@ class Causal:
         limits = {window for window in windows if window is not None and window < longest}
         if len(limits) > 1:
             raise UnpackableError(f"its layers have windows of {sorted(limits)} tokens")
+        _check_windows(inner.config.model_type, config, limits, longest)
         if not limits:
             return cls(lm)
         return cls(lm, limits.pop(), mixed=None in windows)
@@ -134,11 +140,6 @@ class Causal:
         return allowed.masked_fill_(~mask, torch.finfo(self.dtype).min)
 
     @property
-    def config(self) -> Any:
-        """Configuration of the language model, if there are others beside it."""
-        return _inner(self.lm.model).config.get_text_config(decoder=True)
-
-    @property
     def dtype(self) -> torch.dtype:
         """What it computes in."""
         dtype: torch.dtype = self.lm.mixed_precision_dtype or self.lm.model.dtype
@@ -165,7 +166,7 @@ class Causal:
 
 
 def _inner(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "peft_config") else model
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _attention(model: Any) -> str:
@@ -213,8 +214,10 @@ def _check_class(model: Any) -> None:
 def _check_positions(config: Any, longest: int) -> None:
     if getattr(config, "alibi", False):
         raise UnpackableError("its positions are ALiBi's, told from the places in a row")
-    if getattr(config, "use_bidirectional_attention", False):
-        raise UnpackableError("its attention looks ahead")
+    if getattr(config, "use_bidirectional_attention", False) or not getattr(
+        config, "is_causal", True
+    ):
+        raise UnpackableError("its attention may look ahead")
     for rope in _ropes(getattr(config, "rope_parameters", None) or {}):
         scaled_from = rope.get("original_max_position_embeddings") or getattr(
             config, "original_max_position_embeddings", None
@@ -229,6 +232,19 @@ def _check_positions(config: Any, longest: int) -> None:
 
 def _ropes(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [told, *(part for part in told.values() if isinstance(part, Mapping))]
+
+
+def _check_windows(kind: str, config: Any, limits: set[int], longest: int) -> None:
+    """Some models have a window whatever their layer types say, others ignore one that they name.
+
+    Raises:
+        UnpackableError: which it is has not been shown.
+    """
+    named = getattr(config, "sliding_window", None)
+    if not limits and named and named < longest:
+        raise UnpackableError(f"it names a window of {named} tokens that no layer seems to have")
+    if limits and kind not in WINDOWED:
+        raise UnpackableError(f"the windows of {kind} have not been shown to be exact")
 
 
 def _windows(config: Any) -> list[int | None]:

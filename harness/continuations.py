@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from torch.nn.functional import log_softmax
 
 from harness.causal import Causal, KeysValues
 from harness.prefix import Limits, Step, Tokens, Trie, plan
-
-log = logging.getLogger(__name__)
 
 CHUNK = 256  # positions whose log-probabilities are held together
 Score = tuple[float, bool]
@@ -45,7 +42,7 @@ class _Held:
     past: KeysValues
 
     def of(self, prefixes: list[int]) -> _Held:
-        """Give the prefix of every row; one that all rows share is not copied."""
+        """Give the prefix of every row; one that all rows share is expanded."""
         places = torch.tensor(prefixes)
         if len(self.nodes) == 1:
             shape = (len(prefixes), -1, -1, -1)
@@ -108,7 +105,9 @@ def _scores(
         logits, kept = _run(causal, trie, step, held, list(wanted.values()) or [0])
         if step.held:
             held.append(kept)
-        yield _read(logits, [(node, targets[node]) for node in wanted])
+        read = _read(logits, [(node, targets[node]) for node in wanted])
+        del logits, kept  # or they would live on beside those of the next pass
+        yield read
 
 
 def _run(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -133,7 +133,7 @@ class Limits:
         trunk: a shared prefix at least so long gets a pass of its own, whose keys and values
             serve all that follows; a shorter one is computed again in every row.
         batch: a pass, with padding.
-        keys: keys that a pass holds, those of the prefixes included, over all rows.
+        keys: keys that a pass and the prefixes held for it and for later ones have, over all rows.
     """
 
     row: int = 256
@@ -185,12 +185,13 @@ _Row = tuple[list[int], int]
 def plan(trie: Trie, limits: Limits) -> Iterator[Step]:
     """Say in which passes to compute every node, prefixes before what hangs on them."""
     if trie.sequences:
-        yield from _descend(trie, limits, [_Branch(0, len(trie.sequences), 0, 0)], 0, 0)
+        yield from _descend(trie, limits, [_Branch(0, len(trie.sequences), 0, 0)], ())
 
 
 def _descend(
-    trie: Trie, limits: Limits, branches: list[_Branch], level: int, width: int
+    trie: Trie, limits: Limits, branches: list[_Branch], held: tuple[tuple[int, int], ...]
 ) -> Iterator[Step]:
+    """Compute what hangs on the held passes: `held` has the rows of each, and their tokens."""
     rows: list[_Row] = []
     trunks: list[tuple[_Row, _Branch]] = []
     for branch in branches:
@@ -199,14 +200,17 @@ def _descend(
         for below in heavy:
             stem = trie.path(below.first)[branch.beyond : below.beyond]
             trunks.append(((stem, branch.prefix), below))
-    for batch in _batches(rows, limits, width):
+    level, width = len(held), sum(tokens for _, tokens in held)
+    depths = accumulate(tokens for _, tokens in held)
+    room = limits.keys - sum(count * depth for (count, _), depth in zip(held, depths, strict=True))
+    for batch in _batches(rows, limits.batch, room, width):
         yield _step([rows[place] for place in batch], level, held=False)
     stems = [stem for stem, _ in trunks]
-    for batch in _batches(stems, limits, width):
+    for batch in _batches(stems, limits.batch, room, width):
         yield _step([stems[place] for place in batch], level, held=True)
         hanging = [replace(trunks[place][1], prefix=slot) for slot, place in enumerate(batch)]
         longest = max(len(stems[place][0]) for place in batch)
-        yield from _descend(trie, limits, hanging, level + 1, width + longest)
+        yield from _descend(trie, limits, hanging, (*held, (len(batch), longest)))
 
 
 def _step(rows: list[_Row], level: int, *, held: bool) -> Step:
@@ -253,13 +257,13 @@ def _pack(trie: Trie, limits: Limits, loose: list[int], beyond: int) -> Iterator
         yield row
 
 
-def _batches(rows: Sequence[_Row], limits: Limits, width: int) -> Iterator[list[int]]:
-    """Group rows of like length, longest first."""
+def _batches(rows: Sequence[_Row], tokens: int, keys: int, width: int) -> Iterator[list[int]]:
+    """Group rows of like length, longest first; each row has a prefix of `width` keys besides."""
     batch: list[int] = []
     longest = 0
     for place in sorted(range(len(rows)), key=lambda place: -len(rows[place][0])):
         count = len(batch) + 1
-        if batch and (count * longest > limits.batch or count * (width + longest) > limits.keys):
+        if batch and (count * longest > tokens or count * (width + longest) > keys):
             yield batch
             batch = []
         longest = len(rows[place][0]) if not batch else longest

@@ -11,11 +11,11 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from harness import memory, shared_prefixes
-from harness.causal import Causal
+from harness import memory, proof, shared_prefixes
+from harness.causal import WINDOWED, Causal
 from harness.prefix import Limits
 from harness.proof import SHOWN
-from tests.architectures import as_lm, tiny_config, tiny_model
+from tests.architectures import COMMON, as_lm, tiny_config, tiny_model
 from tests.doubles import FunctionLM
 from tests.tiny import byte_tokenizer, save_tiny_gpt2, save_tiny_t5
 
@@ -81,13 +81,13 @@ def ask_both(lm: HFLM, pairs=PAIRS):
     return ours, stock
 
 
-def assert_packed(lm: HFLM, caplog, pairs=PAIRS) -> None:
+def assert_packed(lm: HFLM, caplog, pairs=PAIRS, saves=True) -> None:
     with counted(lm) as by_stock:
         ask(lm, pairs)
     with counted(lm) as by_us, caplog.at_level(logging.WARNING, "harness"):
         ours, stock = ask_both(lm, pairs)
     assert not [record.message for record in caplog.records if "not shared" in record.message]
-    assert sum(by_us) - sum(by_stock) < sum(by_stock)
+    assert not saves or sum(by_us) - sum(by_stock) < sum(by_stock)
     for pair, (score, greedy), (other, likeliest) in zip(pairs, ours, stock, strict=True):
         assert score == pytest.approx(other, abs=1e-4, rel=1e-5), pair
         assert greedy == likeliest, pair
@@ -114,12 +114,20 @@ def test_architectures_that_are_exact(kind, caplog):
 
 
 @pytest.mark.parametrize(
-    "kind", ["cohere2", "gemma2", "gemma3_text", "gpt_oss", "mistral", "mixtral", "olmo3", "phi3"]
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind in EVERYDAY else pytest.mark.slow)
+        for kind in sorted(WINDOWED)
+    ],
 )
 @pytest.mark.parametrize("window", [3, 16, 100])
 def test_windows_shorter_than_the_row_are_exact(kind, window, caplog):
-    model = tiny_model(tiny_config(kind, sliding_window=window, num_hidden_layers=7))
-    assert_packed(as_lm(model), caplog)
+    changes = {"sliding_window": window, "num_hidden_layers": 7}
+    if kind == "gemma3":
+        changes = {"text_config": {**COMMON, "model_type": "gemma3_text", **changes}}
+    lm = as_lm(tiny_model(tiny_config(kind, **changes)))
+    assert Causal.of(lm, 160).window == window
+    assert_packed(lm, caplog)
 
 
 def test_a_window_is_seen_as_one():
@@ -152,6 +160,13 @@ REFUSED = {
         },
         "rotary positions (dynamic)",
     ),
+    "a window that no layer type tells": (
+        "mistral",
+        {"sliding_window": 16, "layer_types": ["full_attention"] * 4},
+        "names a window of 16 tokens that no layer seems to have",
+    ),
+    "a window that may be ignored": ("apertus", {"sliding_window": 16}, "windows of apertus"),
+    "looks ahead": ("llama", {"is_causal": False}, "may look ahead"),
     "looks ahead, found by the proof": ("bert", {"is_decoder": False}, "packed and"),
 }
 
@@ -193,6 +208,62 @@ def test_a_model_that_ignores_the_mask_is_found_out(caplog, monkeypatch):
 
     monkeypatch.setattr(Causal, "forward", unmasked)
     assert_refused(lm, caplog, "packed and")
+
+
+def own_contexts(length: int | None = None, long: int = 0) -> list[tuple[str, str]]:
+    """One-token choices over contexts of their own: rows hold several, and none has a prefix.
+
+    They begin differently, and are of a length if one is given; `long` ones are longer than a row.
+    """
+    draw = random.Random(3)
+    starts = "klmnopqrstuvwxyz"
+    lengths = [length or draw.randint(30, 60) for _ in range(12)] + [300] * long
+    contexts = [
+        start + "".join(draw.choices("abcdefghij", k=size))
+        for start, size in zip(starts, lengths, strict=False)
+    ]
+    return [(context, choice) for context in contexts for choice in "ABCD"]
+
+
+OWN_CONTEXTS = {
+    "of several lengths": own_contexts(),
+    "of one length": own_contexts(length=40),
+    "beside longer ones": own_contexts(long=3),
+}
+
+
+@pytest.mark.parametrize("contexts", OWN_CONTEXTS)
+def test_contexts_that_share_nothing(contexts, caplog):
+    lm = as_lm(tiny_model(tiny_config("llama")), max_length=400)
+    assert_packed(lm, caplog, OWN_CONTEXTS[contexts], saves=False)
+
+
+@pytest.mark.parametrize("contexts", OWN_CONTEXTS)
+@pytest.mark.parametrize("fault", ["open mask", "no mask", "positions"])
+def test_faults_in_rows_of_several_contexts_are_found_out(contexts, fault, caplog, monkeypatch):
+    """GPT-2's positions are absolute: with rotary ones a shift of a whole sequence is no fault."""
+    lm = as_lm(tiny_model(tiny_config("gpt2")), max_length=400)
+    forward = Causal.forward
+
+    def wrong(self, tokens, positions, mask, past, chosen):
+        if mask is not None and not past:
+            if fault == "positions":
+                positions = torch.arange(tokens.shape[1]).expand(tokens.shape)
+            else:
+                mask = None if fault == "no mask" else torch.ones_like(mask)
+        return forward(self, tokens, positions, mask, past, chosen)
+
+    monkeypatch.setattr(Causal, "forward", wrong)
+    ours, stock = ask_both(lm, OWN_CONTEXTS[contexts])
+    assert ours == stock
+    assert "packed and" in caplog.text
+
+
+@pytest.mark.parametrize("contexts", OWN_CONTEXTS)
+@pytest.mark.parametrize("kind", ["bert", "electra"])
+def test_encoders_are_found_out(contexts, kind, caplog):
+    model = tiny_model(tiny_config(kind, is_decoder=False))
+    assert_refused(as_lm(model, max_length=400), caplog, "packed and", OWN_CONTEXTS[contexts])
 
 
 @pytest.mark.parametrize("fault", ["positions", "past", "chosen"])
@@ -247,6 +318,15 @@ def test_an_adapter_of_the_output_embedding(caplog):
     torch.manual_seed(1)
     lora = LoraConfig(r=4, target_modules=["lm_head", "q_proj"], init_lora_weights=False)
     assert_packed(as_lm(get_peft_model(tiny_model(tiny_config("llama")), lora)), caplog)
+
+
+@pytest.mark.slow
+def test_quantised_weights(caplog):
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    model = tiny_model(tiny_config("llama"))
+    quantize_(model, Int8WeightOnlyConfig())
+    assert_packed(as_lm(model), caplog)
 
 
 @pytest.mark.parametrize("kind", ["prompt", "prefix", "activated"])
@@ -320,7 +400,7 @@ def test_out_of_memory_half_way_scores_nothing_twice(caplog, monkeypatch):
 def test_no_memory_at_all_is_left_to_lm_eval(caplog, monkeypatch):
     lm = as_lm(tiny_model(tiny_config("llama")))
     run_out_of_memory(monkeypatch, lambda size: False)
-    assert_refused(lm, caplog, "memory runs out at the first sequences")
+    assert_refused(lm, caplog, "OutOfMemoryError: CUDA out of memory")
 
 
 def test_no_memory_but_for_the_first_token(caplog, monkeypatch):
@@ -330,15 +410,39 @@ def test_no_memory_but_for_the_first_token(caplog, monkeypatch):
     assert_refused(lm, caplog, "memory runs out even with one token at a time")
 
 
-def test_errors_that_are_not_about_memory_are_not_hidden(monkeypatch):
-    def fail(*_):
-        raise RuntimeError("device-side assert triggered")
+def fail_after(monkeypatch, passes: int, error: Exception) -> None:
+    forward, done = Causal.forward, []
 
+    def failing(self, *rest):
+        done.append(None)
+        if len(done) > passes:
+            raise error
+        return forward(self, *rest)
+
+    monkeypatch.setattr(Causal, "forward", failing)
+
+
+@pytest.mark.parametrize("passes", [0, 3, 12])
+def test_a_pass_that_fails_leaves_the_rest_to_lm_eval(passes, caplog, monkeypatch):
+    monkeypatch.setattr(memory, "BATCH", {"cpu": 64})
     lm = as_lm(tiny_model(tiny_config("llama")))
-    monkeypatch.setattr(Causal, "forward", fail)
+    fail_after(monkeypatch, passes, RuntimeError("The size of tensor a must match"))
+    with caplog.at_level(logging.WARNING, "harness"):
+        ours, stock = ask_both(lm)
+    told = [record.message for record in caplog.records if "not shared" in record.message]
+    assert len(told) == 1
+    assert "a packed pass fails: RuntimeError: The size of tensor a" in told[0]
+    assert [one for one, _ in ours] == pytest.approx([one for one, _ in stock], abs=1e-4)
+
+
+@pytest.mark.parametrize("passes", [0, 12])
+def test_a_device_that_no_longer_works_ends_the_run(passes, monkeypatch):
+    monkeypatch.setattr(memory, "BATCH", {"cpu": 64})
+    lm = as_lm(tiny_model(tiny_config("llama")))
+    fail_after(monkeypatch, passes, torch.AcceleratorError("device-side assert triggered"))
     with (
         shared_prefixes.shared_prefixes(lm),
-        pytest.raises(RuntimeError, match="device-side assert"),
+        pytest.raises(torch.AcceleratorError, match="device-side assert"),
     ):
         ask(lm)
 
@@ -370,11 +474,44 @@ def test_likeliest_tokens_are_told(caplog):
     assert sum(greedy for _, greedy in ours) >= 3
 
 
-def test_a_broken_model_scores_nan_here_too():
+def test_a_broken_model_scores_nan_here_too(caplog):
     model = tiny_model(tiny_config("llama"))
     model.lm_head.weight.data[7] = float("nan")
     ours, stock = ask_both(as_lm(model))
     assert all(one != one for one, _ in [*ours, *stock])
+    assert "no finite score by itself" in caplog.text
+
+
+def test_tokens_divided_in_other_ways_score_as_without_lm_evals_cache_of_logits(caplog):
+    """With it lm-eval takes the first positions of the longest continuation for all of them."""
+    pairs = [("abc", "d"), ("ab", "cd"), ("a", "bcd")]
+    lm = as_lm(tiny_model(tiny_config("llama")), logits_cache=False)
+    assert_packed(lm, caplog, pairs, saves=False)
+
+
+def test_padding_that_changes_scores_is_no_ground_for_trust(caplog, monkeypatch):
+    model = tiny_model(tiny_config("llama")).to(torch.bfloat16)
+    monkeypatch.setattr(proof, "LOUDEST", 0.01)
+    assert_refused(as_lm(model), caplog, "when it is padded")
+
+
+def test_an_adapter_inside_a_transformers_model(caplog):
+    from peft import LoraConfig
+
+    torch.manual_seed(1)
+    model = tiny_model(tiny_config("llama"))
+    model.add_adapter(LoraConfig(r=4, target_modules=["q_proj"], init_lora_weights=False))
+    assert_packed(as_lm(model), caplog)
+
+
+def test_what_stands_in_place_of_the_method_comes_back():
+    lm = as_lm(tiny_model(tiny_config("llama")))
+    own = lm._loglikelihood_tokens
+    with shared_prefixes.shared_prefixes(lm):
+        with shared_prefixes.shared_prefixes(lm):
+            ask(lm, PAIRS[:4])
+        ask(lm, PAIRS[:4])
+    assert lm._loglikelihood_tokens == own
 
 
 def test_a_continuation_longer_than_the_context_fails_as_in_lm_eval():

@@ -95,6 +95,26 @@ def test_settle_batch_size_auto_is_settled_once_and_never_probed(tiny_gpt2, monk
     assert lm.batch_size == 32
 
 
+def test_ask_short_answers_do_not_wait_for_long_ones(tiny_gpt2, monkeypatch):
+    lm = HFLM(str(tiny_gpt2), device="cpu", batch_size=8)
+    generate, batches = lm._model_generate, []
+
+    def watched(context, max_length, **options):
+        batches.append((len(context), max_length - context.shape[1]))
+        return generate(context, max_length, **options)
+
+    monkeypatch.setattr(lm, "_model_generate", watched)
+    long = {**GREEDY, "max_gen_toks": 40}
+    Backend(lm).ask("generate_until", [(f"text {n}", long if n % 2 else GREEDY) for n in range(6)])
+    assert sorted(batches) == [(3, 3), (3, 40)]
+
+
+def test_batch_size_one_is_pointed_out(tiny_gpt2, caplog):
+    with caplog.at_level("INFO", "harness"):
+        Backend(HFLM(str(tiny_gpt2), device="cpu"))
+    assert "--batch_size auto" in caplog.text
+
+
 def test_room_leaves_half_of_the_context_for_the_prompt(tmp_path):
     lm = HFLM(str(save_tiny_gpt2(tmp_path, positions=128)), device="cpu")
     assert (Backend(lm).room(20), Backend(lm).room(500)) == (20, 64)

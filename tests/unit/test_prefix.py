@@ -84,15 +84,17 @@ def test_a_window_hides_what_is_further_back(sequences, window):
 def test_passes_keep_within_their_limits(sequences, room):
     trie = Trie(sequences)
     widths: list[int] = []
+    held: list[int] = []
     for step in plan(trie, room):
-        del widths[step.level :]
+        del widths[step.level :], held[step.level :]
         longest, before = max(map(len, step.rows)), sum(widths)
         assert longest <= max(room.row, room.batch)
         if len(step.rows) > 1:
             assert len(step.rows) * longest <= room.batch
-            assert len(step.rows) * (before + longest) <= room.keys
+            assert sum(held) + len(step.rows) * (before + longest) <= room.keys
         if step.held:
             widths.append(longest)
+            held.append(len(step.rows) * (before + longest))
 
 
 @given(FORESTS)
