@@ -12,7 +12,6 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from harness.errors import MissingDataError
 from harness.prefix import Trie
 from harness.selection import build_manager
 from tests.benchmarks.random_model import random_model
+from tests.likelihood import counted_tokens, score_pairs
 
 SETS = {
     "TruthfulQA MC1 + MC2": (
@@ -107,43 +107,21 @@ def timed(action: Callable[[], Any], device: str) -> tuple[float, Any]:
     return time.perf_counter() - start, told
 
 
-@contextmanager
-def counted_tokens(lm: Any):
-    """Count the tokens that go into the model, padding included."""
-    count = [0]
-
-    def add(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        count[0] += (kwargs["input_ids"] if "input_ids" in kwargs else args[0]).numel()
-
-    hook = lm.model.register_forward_pre_hook(add, with_kwargs=True)
-    try:
-        yield count
-    finally:
-        hook.remove()
-
-
 def stock(lm: Any, requests: Requests) -> list[tuple[float, bool]]:
-    return lm.loglikelihood(requests, disable_tqdm=True)
-
-
-def as_stock_asks(requests: Requests) -> Requests:
-    return [
-        Instance("loglikelihood", doc={}, arguments=request.args, idx=0, metadata=("", 0, 1))
-        for request in requests
-    ]
+    return score_pairs(lm, [request.args for request in requests])
 
 
 def compare(lm: Any, name: str, requests: Requests, rounds: int, device: str) -> None:
-    sides = {"stock": (stock, as_stock_asks(requests)), "ours": (answer_choices, requests)}
+    sides = {"stock": stock, "ours": answer_choices}
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     tokens, scores = {}, {}
     rates = [measure_products(device, lm.model.dtype)]
     for _ in range(rounds):
-        for side, (score, asked) in sides.items():
-            with counted_tokens(lm) as count:
-                took, scores[side] = timed(lambda: score(lm, asked), device)  # noqa: B023
+        for side, score in sides.items():
+            with counted_tokens(lm) as read:
+                took, scores[side] = timed(lambda: score(lm, requests), device)  # noqa: B023
             seconds[side].append(took)
-            tokens[side] = count[0]
+            tokens[side] = sum(read)
         rates.append(measure_products(device, lm.model.dtype))
     gaps = [abs(a[0] - b[0]) for a, b in zip(*scores.values(), strict=True)]
     greedy = sum(a[1] != b[1] for a, b in zip(*scores.values(), strict=True))

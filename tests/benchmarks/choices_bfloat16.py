@@ -17,7 +17,7 @@ from lm_eval.models.huggingface import HFLM
 
 from harness.choices import answer_choices
 from harness.demo import demo_model
-from tests.benchmarks.choices import Requests, as_stock_asks, choose_requests, stock
+from tests.benchmarks.choices import Requests, choose_requests, stock
 
 Scores = list[tuple[float, bool]]
 FULL = "stock, batch size 8, float32"
@@ -32,13 +32,12 @@ def rank(requests: Requests, scores: Scores) -> list[int]:
 
 
 def score_all(requests: Requests) -> dict[str, Scores]:
-    asked = as_stock_asks(requests)
     found = {
-        FULL: stock(HFLM(str(demo_model()), device="cpu", dtype="float32", batch_size=8), asked)
+        FULL: stock(HFLM(str(demo_model()), device="cpu", dtype="float32", batch_size=8), requests)
     }
     for size in (1, 8, 32):
         lm = HFLM(str(demo_model()), device="cpu", dtype="bfloat16", batch_size=size)
-        found[f"stock, batch size {size}"] = stock(lm, asked)
+        found[f"stock, batch size {size}"] = stock(lm, requests)
     found["ours"] = answer_choices(lm, requests)
     return found
 

@@ -17,7 +17,7 @@ from lm_eval.models.huggingface import HFLM
 from harness.choices import REQUEST, answer_choices
 from harness.demo import demo_model
 from harness.selection import build_manager
-from tests.benchmarks.choices import as_stock_asks, stock, timed
+from tests.benchmarks.choices import stock, timed
 
 BASE = {"documents": 16, "choices": 4, "words": 60}
 AXES = {"documents": (8, 16, 32, 64), "choices": (2, 4, 8, 16), "words": (30, 120, 480)}
@@ -56,7 +56,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for case in cases():
         requests = build_requests(**case)
-        theirs, _ = timed(lambda: stock(lm, as_stock_asks(requests)), "cpu")  # noqa: B023
+        theirs, _ = timed(lambda: stock(lm, requests), "cpu")  # noqa: B023
         ours, _ = timed(lambda: answer_choices(lm, requests), "cpu")  # noqa: B023
         print(
             f"| {case['documents']} | {case['choices']} | {case['words']} | {theirs:.1f} | "
