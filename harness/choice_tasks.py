@@ -26,6 +26,7 @@ from harness.fewshot import ORDERS, Shown, draw_examples
 from harness.scoring import best_choice, is_tied
 
 Score = tuple[float, bool]
+SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 METRICS = ("acc", "acc_norm", "acc_answer_only", "lift", "ties")
 
 
@@ -128,8 +129,7 @@ class ChoiceTask(SelfcheckTask):
         if self.examples is not None:
             shown = config.get("fewshot_split") or config["training_split"]
             data[shown] = datasets.Dataset.from_list(self.examples.docs)
-        else:
-            config |= {"fewshot_split": None, "training_split": None}
+        config |= dict.fromkeys(key for key in SPLITS if config.get(key) not in data)
 
         class Inner(ConfigurableTask):  # type: ignore[misc]
             def download(self, *_: Any, **__: Any) -> None:

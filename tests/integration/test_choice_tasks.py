@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from lm_eval import simple_evaluate
@@ -13,6 +14,7 @@ from lm_eval.tasks import TaskManager
 from harness import failures
 from harness.data import tasks_path
 from harness.scoring import best_choice, is_tied
+from harness.selection import build_manager
 from tests.doubles import FunctionLM
 from tests.stock import stock_truthfulqa
 
@@ -116,3 +118,15 @@ def test_best_choice_shares_a_tie_and_is_tied_says_so():
     assert best_choice([0.0, -1.0, 0.0], {0}) == 0.5
     assert best_choice([-2.0, -1.0, -3.0], {1}) == 1.0
     assert is_tied([0.0, 0.0]) and not is_tied([0.0, -1.0])
+
+
+def test_a_task_without_shots_needs_no_split_but_the_documents():
+    """Stock `arc_challenge` names three, and lm-eval looks for examples even if none is asked."""
+    benchmarks = Path(__file__).parents[1] / "benchmarks" / "tasks"
+    task = build_manager([benchmarks]).load(["bench_rationales"])["tasks"]["bench_rationales"]
+    doc = task.split.docs[0]
+    asked = task.requests(doc, ("bench_rationales", 0, 1))
+    prompt = f"Question: {doc['question']}\nAnswer:"
+    assert [request.args for request in asked] == [
+        (prompt, f" {text}") for text in doc["choices"]["text"]
+    ]
