@@ -9,7 +9,6 @@ size, and ours. Without SELFCHECK_DATA: on the sample tasks.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -147,7 +146,6 @@ def main() -> None:
     parser.add_argument("--random", help="billions of parameters of a random model, e.g. 1 or 7")
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     told = parser.parse_args()
-    os.environ["SELFCHECK_CACHE"] = "off"
     settings = {"device": told.device, "dtype": told.dtype, "batch_size": told.batch_size}
     if told.random:
         lm = random_model(float(told.random), demo_model(), **settings)

@@ -9,7 +9,6 @@ sizes; ours must not disagree with it by more, nor with float32.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import defaultdict
 from itertools import combinations
 
@@ -46,7 +45,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=100)
     told = parser.parse_args()
-    os.environ["SELFCHECK_CACHE"] = "off"
     name, requests = choose_requests("TruthfulQA MC1 + MC2", told.documents)
     found = score_all(requests)
     ranks = {side: rank(requests, scores) for side, scores in found.items()}

@@ -8,7 +8,6 @@ share; the demonstration model in float32 on the CPU, batch size 8, texts of the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from lm_eval.api.instance import Instance
@@ -49,7 +48,6 @@ def cases() -> Iterator[dict[str, int]]:
 
 
 def main() -> None:
-    os.environ["SELFCHECK_CACHE"] = "off"
     lm = HFLM(str(demo_model()), device="cpu", dtype="float32", batch_size=8)
     answer_choices(lm, build_requests(2, 2, 30))
     print("| documents | choices | words of context | stock, s | ours, s | ratio |")

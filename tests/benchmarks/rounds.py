@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from contextlib import contextmanager
 from typing import Any
@@ -73,7 +72,6 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=16)
     parser.add_argument("--batch-sizes", type=int, nargs="*", default=[1, 8, 32])
     told = parser.parse_args()
-    os.environ["SELFCHECK_CACHE"] = "off"
     try:
         documents = build_requests(told.domain, told.documents)
     except MissingDataError:
