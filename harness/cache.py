@@ -13,24 +13,34 @@ import os
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 BUSY_SECONDS = 30
 CHUNK = 500  # keys per query; SQLite's oldest limit is 999 variables
 
 TABLE = """
 CREATE TABLE answers (
-    fingerprint TEXT, kind TEXT, request TEXT, answer TEXT NOT NULL,
+    fingerprint TEXT, kind TEXT, request TEXT, answer TEXT NOT NULL, seal INTEGER NOT NULL,
     PRIMARY KEY (fingerprint, kind, request)
 ) WITHOUT ROWID
 """
 
+# errors that say nothing against the file: it cannot be read or written at the moment
+PASSING = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH,
+}  # fmt: skip
+FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)  # a message about a damaged name is no UTF-8
+
+T = TypeVar("T")
 Answer = str | tuple[Any, ...]
 
 
@@ -64,13 +74,14 @@ def request_key(kind: str, args: Iterable[Any]) -> str:
 class ResponseCache:
     """Answers of models that can be identified, in an SQLite file that processes may share.
 
-    A file that is damaged, or that a newer version wrote, is renamed and a new one begun. When the
-    file can no longer be written (full disk), a warning is logged and the run goes on.
+    A file that is damaged, or that another version wrote, is renamed and a new one begun; a process
+    that has it open then goes on with the renamed one. When the file can no longer be written (full
+    disk), a warning is logged and the run goes on.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, file: _File) -> None:
         self.path = path
-        self._connection = connection
+        self._file = file
         self._lock = threading.Lock()
         self._writes = True
 
@@ -104,11 +115,7 @@ class ResponseCache:
     def get_many(self, fingerprint: str, kind: str, keys: Sequence[str]) -> dict[str, Answer]:
         """Look up a model's answers by `request_key`; keys without an answer are left out."""
         with self._lock:
-            try:
-                return self._select(fingerprint, kind, keys)
-            except sqlite3.DatabaseError as err:
-                self._recover(err)
-                return {}
+            return self._tried(lambda: self._select(fingerprint, kind, keys)) or {}
 
     def put(self, fingerprint: str, kind: str, key: str, answer: Answer | Sequence[Any]) -> None:
         """Keep an answer; when this returns, a kill of the process does not lose it.
@@ -118,19 +125,13 @@ class ResponseCache:
         """
         row = (fingerprint, kind, key, json.dumps(answer, allow_nan=False))
         with self._lock:
-            if not self._writes:
-                return
-            try:
-                self._insert(row)
-            except sqlite3.DatabaseError as err:
-                self._recover(err)
-                if self._writes:
-                    self._insert(row)
+            if self._writes:
+                self._tried(lambda: self._insert(row))
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._connection.close()
+            self._file.connection.close()
 
     def __enter__(self) -> ResponseCache:
         return self
@@ -143,62 +144,90 @@ class ResponseCache:
         for start in range(0, len(keys), CHUNK):
             chunk = keys[start : start + CHUNK]
             query = (
-                "SELECT request, answer FROM answers WHERE fingerprint = ? AND kind = ? "
+                "SELECT request, answer, seal FROM answers WHERE fingerprint = ? AND kind = ? "
                 f"AND request IN ({','.join('?' * len(chunk))})"
             )
-            for key, text in self._connection.execute(query, (fingerprint, kind, *chunk)):
+            rows = self._file.connection.execute(query, (fingerprint, kind, *chunk))
+            for key, text, seal in rows:
+                if seal != _seal(fingerprint, kind, key, text):
+                    raise _UnusableError("damaged: an answer is not as it was written")
                 answer = json.loads(text)
                 found[key] = answer if isinstance(answer, str) else tuple(answer)
         return found
 
     def _insert(self, row: tuple[str, str, str, str]) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", row)
+        self._file.connection.execute(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", (*row, _seal(*row))
+        )
 
-    def _recover(self, err: sqlite3.DatabaseError) -> None:
-        if isinstance(err, sqlite3.OperationalError):  # locked, full, read-only: the file is sound
-            log.warning("Answers are no longer kept: %s: %s", self.path, err)
-            self._writes = False
-            return
-        self._connection.close()
+    def _tried(self, action: Callable[[], T]) -> T | None:
+        """Do it; if the file turns out to be damaged, once more with a new one; None: in vain."""
+        for again in (True, False):
+            try:
+                return action()
+            except FAULTS as err:
+                if not (again and _is_damage(err) and self._renew(err)):
+                    self._stop(err)
+                    break
+        return None
+
+    def _renew(self, reason: Exception) -> bool:
+        self._file.connection.close()
         try:
-            self._connection = _open(self.path, check=True)
-        except (OSError, sqlite3.Error, _UnusableError) as again:
-            log.warning("Answers are no longer kept: %s: %s", self.path, again)
-            self._writes = False
-            self._connection = sqlite3.connect(":memory:", check_same_thread=False)
-            _prepare(self._connection)
+            self._file = _open(self.path, _Damage(self._file.inode, reason))
+        except (OSError, sqlite3.Error) as err:
+            self._stop(err)
+            return False
+        return True
+
+    def _stop(self, reason: Exception) -> None:
+        if self._writes:
+            log.warning("Answers are no longer kept: %s: %s", self.path, reason)
+        self._writes = False
 
 
-class _UnusableError(Exception):
-    """The file is no cache of this version."""
+class _UnusableError(sqlite3.DatabaseError):
+    """The file is no sound cache of this version."""
 
 
-def _open(path: Path, check: bool = False) -> sqlite3.Connection:
+class _File(NamedTuple):
+    connection: sqlite3.Connection
+    inode: int
+
+
+class _Damage(NamedTuple):
+    inode: int
+    reason: Exception
+
+
+def _open(path: Path, damage: _Damage | None = None) -> _File:
+    """Open the file, or begin it; the damaged one may have been set aside by another process."""
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock", timeout=BUSY_SECONDS):  # SQLite's own does not cover the set-up
+        if damage and path.exists() and path.stat().st_ino == damage.inode:
+            _set_aside(path, damage.reason)
         try:
-            return _connect(path, check)
+            connection = _connect(path)
         except _UnusableError as err:
             _set_aside(path, err)
-            return _connect(path)
+            connection = _connect(path)
+        return _File(connection, path.stat().st_ino)
 
 
-def _connect(path: Path, check: bool = False) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = lambda content: content.decode("utf-8", "replace")
     try:
         _prepare(connection)
-        if check and (faults := connection.execute("PRAGMA quick_check").fetchall()) != [("ok",)]:
-            raise _UnusableError(f"damaged: {faults[0][0]}")
-    except sqlite3.OperationalError:
+    except FAULTS as err:
         connection.close()
+        if _is_damage(err):
+            raise _UnusableError(str(err)) from err
         raise
-    except (sqlite3.DatabaseError, _UnusableError) as err:
-        connection.close()
-        raise _UnusableError(str(err)) from err
     return connection
 
 
@@ -207,17 +236,30 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if version == 0:
+        connection.execute("BEGIN")  # a kill in between would leave a file of no version
         connection.execute(TABLE)
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
 
 
 def _check_version(connection: sqlite3.Connection) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA:
-        raise _UnusableError(f"written by a newer version (schema {version}, known {SCHEMA})")
+    if version not in (0, SCHEMA):
+        age = "a newer" if version > SCHEMA else "an older"
+        raise _UnusableError(f"written by {age} version (schema {version}, known {SCHEMA})")
     if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise _UnusableError("an SQLite file of something else")
     return version
+
+
+def _is_damage(err: Exception) -> bool:
+    code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF not in PASSING
+
+
+def _seal(*row: object) -> int:
+    """Give the checksum of an answer and what it answers: SQLite has none of its own."""
+    return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
 
 
 def _set_aside(path: Path, reason: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Hashes of files, each file read once: they are remembered on disk by path, size and mtime."""
+"""Hashes of files, each file read once: they are remembered on disk by path and state."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ RACY_SECONDS = 2  # a file this fresh may change again without a new mtime
 
 
 def file_sha256(path: Path) -> str:
-    """Hash a file; a second look at an unchanged one (by size and mtime) does not read it.
+    """Hash a file; a second look at an unchanged one does not read it.
+
+    Unchanged: its size, its times and which file it is. The mtime alone does not tell: archives and
+    `cp -p` set it, so that two checkpoints may share it.
 
     Raises:
         OSError: it cannot be read.
     """
     real = path.resolve()
-    state = real.stat()
+    found = real.stat()
+    state = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
     known = _read_memo().get(str(real))
-    if isinstance(known, list) and known[:-1] == [state.st_size, state.st_mtime_ns]:
+    if isinstance(known, list) and known[:-1] == state:
         return str(known[-1])
     digest = read_sha256(real)
-    if time.time() - state.st_mtime > RACY_SECONDS:
-        _remember(str(real), [state.st_size, state.st_mtime_ns, digest])
+    if time.time() - found.st_mtime > RACY_SECONDS:
+        _remember(str(real), [*state, digest])
     return digest
 
 
@@ -57,7 +61,7 @@ def _read_memo() -> dict[str, list[Any]]:
 
 
 def _remember(path: str, entry: list[Any]) -> None:
-    memo = {known: value for known, value in _read_memo().items() if Path(known).exists()}
+    memo = {known: value for known, value in _read_memo().items() if _exists(known)}
     target = cache_home() / "hashes.json"
     part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     try:
@@ -66,3 +70,10 @@ def _remember(path: str, entry: list[Any]) -> None:
         part.replace(target)
     except OSError as err:
         log.debug("Hash of %s is not remembered: %s", path, err)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # in a folder that is another user's; a name that is none
+        return False

@@ -33,7 +33,7 @@ HF_SETTINGS = (
     "mixed_precision_dtype",
 )  # fmt: skip
 API_SETTINGS = ("model", "max_length", "add_bos_token", "tokenized_requests", "_truncate")
-PROBED = 64  # elements of each weight
+PROBED = 64  # elements of each weight, besides their sum
 
 
 class _UnidentifiedError(Exception):
@@ -44,10 +44,11 @@ def fingerprint(lm: Any) -> str | None:
     """Identify a model by all that its answers depend on; None (and a log line) if that is unknown.
 
     For lm-eval's HF models: the files of weights, adapter, delta and tokenizer (read once, see
-    `harness.hashes`), chat template, configuration, generation settings, and a few elements of
-    each weight in memory: they tell apart what the files do not (a subfolder, weights changed
-    after loading). Equal for a copy in another folder. A model object, given by a caller who may
-    be training it, has none.
+    `harness.hashes`), chat template, configuration, generation settings, kind of device and of
+    attention, and a checksum of each weight in memory: it tells apart what the files do not (a
+    subfolder, weights changed after loading, files replaced after loading). Equal for a copy in
+    another folder, and whatever the batch size. A model object, given by a caller who may be
+    training it, has none.
 
     For servers: address, model name and, where set, the attribute `selfcheck_revision`; never a
     key. Any lm-eval model may say itself who it is: attribute or method `selfcheck_fingerprint`.
@@ -141,6 +142,8 @@ def _describe_hf(lm: Any) -> dict[str, Any]:
         "tokenizer": [len(lm.tokenizer), lm.tokenizer.special_tokens_map],
         "chat_template": lm.tokenizer.chat_template,
         "settings": {name: getattr(lm, name) for name in HF_SETTINGS},
+        "device": lm.device.type,
+        "attention": lm.model.config._attn_implementation,
     }
 
 
@@ -149,7 +152,7 @@ def _describe_server(lm: Any) -> dict[str, Any]:
         raise _UnidentifiedError("it has no address or no model name")
     settings = {name: getattr(lm, name) for name in API_SETTINGS}
     return {
-        "url": _without_secrets(lm.base_url),
+        "url": _plain_address(lm.base_url),
         "revision": getattr(lm, "selfcheck_revision", None),
         **settings,
     }
@@ -210,8 +213,16 @@ def _probe(model: Any) -> str:
         if weight.device.type != "meta" and weight.numel():
             flat = weight.detach().reshape(-1)
             some = flat[:: max(1, flat.numel() // PROBED)][:PROBED]
-            digest.update(repr(some.float().cpu().tolist()).encode())
+            digest.update(repr([_sum_bits(flat), some.float().cpu().tolist()]).encode())
     return digest.hexdigest()
+
+
+def _sum_bits(flat: Any) -> int:
+    """Add the numbers up as integers: exact, in whatever order, and every bit counts."""
+    import torch
+
+    whole = flat.view(getattr(torch, f"int{8 * flat.element_size()}"))
+    return int(whole.sum(dtype=torch.int64))
 
 
 def _plain(config: Any) -> Any:
@@ -229,7 +240,8 @@ def _as_json(value: Any) -> Any:
     return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
 
 
-def _without_secrets(url: str) -> str:
+def _plain_address(url: str) -> str:
+    """Leave out of an address what only opens the door: user, password, keys."""
     parts = urlsplit(url)
     query = [
         (key, value)

@@ -25,10 +25,13 @@ def test_ask_answers_come_in_the_order_of_the_requests():
     assert Backend(FunctionLM(str.upper)).ask("generate_until", requests) == ["B", "A", "B", "C"]
 
 
-def test_ask_equal_text_with_other_settings_is_another_request():
-    lm = FunctionLM(str.upper)
-    Backend(lm).ask("generate_until", [("a", GREEDY), ("a", {**GREEDY, "max_gen_toks": 4})])
+@pytest.mark.parametrize("other", [{"max_gen_toks": 4}, {"until": ["\n"]}, {"num_beams": 2}])
+def test_ask_equal_text_with_other_settings_is_another_request(cache, other):
+    lm = FunctionLM(str.upper, name="m")
+    Backend(lm, cache).ask("generate_until", [("a", GREEDY), ("a", {**GREEDY, **other})])
     assert len(lm.prompts) == 2
+    Backend(lm, cache).ask("generate_until", [("a", {**GREEDY, **other, "top_k": 1})])
+    assert len(lm.prompts) == 3
 
 
 def test_ask_sampled_answers_are_neither_shared_nor_kept(cache):

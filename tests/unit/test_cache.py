@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.cache import (
+    SCHEMA,
     ResponseCache,
     cache_home,
     default_path,
@@ -174,6 +177,40 @@ def test_open_many_processes_at_once_begin_one_file(file: Path) -> None:
     assert not set_aside(file)
 
 
+KILLED = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from harness.cache import ResponseCache
+left = int(sys.argv[2])
+class Connection(sqlite3.Connection):
+    def execute(self, *args):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(*args)
+connect = sqlite3.connect
+sqlite3.connect = lambda *args, **options: connect(*args, factory=Connection, **options)
+ResponseCache.open(Path(sys.argv[1]))
+"""
+
+
+def test_open_killed_while_the_file_is_begun_the_next_one_finishes_it(file: Path) -> None:
+    killed = 0
+    for statements in range(20):
+        command = [sys.executable, "-c", KILLED, str(file), str(statements)]
+        if subprocess.run(command).returncode == 0:
+            break
+        killed += 1
+        with ResponseCache.open(file) as cache:
+            cache.put("model", "generate_until", "k", "x")
+            assert cache.get_many("model", "generate_until", ["k"]) == {"k": "x"}
+        assert not set_aside(file)
+        for left in file.parent.iterdir():
+            left.unlink()
+    assert 5 < killed < 20
+
+
 def test_open_corrupt_file_is_set_aside_with_a_warning(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -187,17 +224,45 @@ def test_open_corrupt_file_is_set_aside_with_a_warning(
     assert "file is not a database" in caplog.text
 
 
-def test_open_newer_schema_is_set_aside_with_a_warning(
-    file: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("step", "age"), [(1, "a newer"), (-1, "an older")])
+def test_open_other_schema_is_set_aside_with_a_warning(
+    file: Path, caplog: pytest.LogCaptureFixture, step: int, age: str
 ) -> None:
-    ResponseCache.open(file).close()
-    newer = sqlite3.connect(file)
-    newer.execute("PRAGMA user_version = 2")
-    newer.close()
+    begin_other_schema(file, step).close()
     with ResponseCache.open(file) as cache:
+        assert cache.get_many("model", "generate_until", ["k"]) == {}
         cache.put("model", "generate_until", "k", "x")
+        assert cache.get_many("model", "generate_until", ["k"]) == {"k": "x"}
     assert len(set_aside(file)) == 1
-    assert "written by a newer version (schema 2, known 1)" in caplog.text
+    assert f"written by {age} version (schema {SCHEMA + step}, known {SCHEMA})" in caplog.text
+
+
+def test_open_newer_schema_in_use_leaves_its_writer_whole_and_apart(file: Path) -> None:
+    newer = begin_other_schema(file, 1)
+    with ResponseCache.open(file) as cache:
+        newer.execute(INSERT, ("late",))
+        cache.put("model", "generate_until", "k", "x")
+        newer.close()  # the last one to have the old file open tidies its log away, not ours
+        with ResponseCache.open(file) as other:
+            other.put("model", "generate_until", "l", "y")
+        expected = {"k": "x", "l": "y"}
+        assert cache.get_many("model", "generate_until", ["k", "l", "late"]) == expected
+    with ResponseCache.open(file) as cache:
+        assert cache.get_many("model", "generate_until", ["k", "l"]) == expected
+    [old] = set_aside(file)
+    rows = sqlite3.connect(old).execute("SELECT request FROM answers").fetchall()
+    assert rows == [("k",), ("late",)]
+
+
+INSERT = "INSERT INTO answers VALUES ('model', 'generate_until', ?, '\"other\"', 0)"
+
+
+def begin_other_schema(file: Path, step: int) -> sqlite3.Connection:
+    ResponseCache.open(file).close()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute(f"PRAGMA user_version = {SCHEMA + step}")
+    other.execute(INSERT, ("k",))
+    return other
 
 
 def test_open_database_of_something_else_is_set_aside(file: Path) -> None:
@@ -210,13 +275,77 @@ def test_open_database_of_something_else_is_set_aside(file: Path) -> None:
     assert len(set_aside(file)) == 1
 
 
-def test_get_many_damaged_inside_is_set_aside_and_goes_on(file: Path) -> None:
+DAMAGES: dict[str, Callable[[bytearray, random.Random], bytes | bytearray]] = {
+    "a byte": lambda c, r: overwrite(c, r.randrange(len(c)), bytes([r.randrange(256)])),
+    "the head": lambda c, r: overwrite(c, r.randrange(100), bytes([r.randrange(256)])),
+    "a hole": lambda c, r: overwrite(c, r.randrange(len(c)), bytes(4096)),
+    "noise": lambda c, r: overwrite(c, r.randrange(len(c)), r.randbytes(500)),
+    "the end": lambda c, r: c[: r.randrange(len(c))],
+}
+
+
+def overwrite(content: bytearray, place: int, piece: bytes) -> bytearray:
+    return content[:place] + piece[: len(content) - place] + content[place + len(piece) :]
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_anywhere_never_raises_and_never_gives_a_wrong_answer(file: Path, kind: str) -> None:
+    told = {str(number): "x" * 20 * number for number in range(50)}
+    with ResponseCache.open(file) as cache:
+        for key, answer in told.items():
+            cache.put("model", "generate_until", key, answer)
+        cache.put("model", "loglikelihood", "k", (-0.5, True))
+    sound = file.read_bytes()
+    harmed = 0
+    for seed in range(40):
+        file.write_bytes(DAMAGES[kind](bytearray(sound), random.Random(seed)))
+        with ResponseCache.open(file) as cache:
+            found = cache.get_many("model", "generate_until", list(told))
+            scores = cache.get_many("model", "loglikelihood", ["k"])
+            cache.put("model", "generate_until", "new", "new")
+        assert found.items() <= told.items(), seed
+        assert scores in ({}, {"k": (-0.5, True)}), seed
+        harmed += len(found) < len(told) or bool(set_aside(file))
+        for left in file.parent.iterdir():
+            left.unlink()
+    assert harmed > 0, "no damage was met"
+
+
+def test_get_many_answer_that_is_not_as_it_was_written_is_set_aside(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ResponseCache.open(file) as cache:
+        cache.put("one", "generate_until", "k", "yes")
+        cache._file.connection.execute("UPDATE answers SET fingerprint = 'two'")
+        assert cache.get_many("two", "generate_until", ["k"]) == {}
+        cache.put("two", "generate_until", "k", "no")
+        assert cache.get_many("two", "generate_until", ["k"]) == {"k": "no"}
+    assert len(set_aside(file)) == 1
+    assert "an answer is not as it was written" in caplog.text
+
+
+def test_put_damaged_file_that_two_have_open_is_set_aside_once_and_both_go_on(file: Path) -> None:
+    begin_damaged(file)
+    with ResponseCache.open(file) as one, ResponseCache.open(file) as two:
+        for cache, key in ((one, "a"), (two, "b")):
+            cache.get_many("model", "generate_until", [str(number) for number in range(500)])
+            cache.put("model", "generate_until", key, key)
+        for cache in (one, two):
+            assert cache.get_many("model", "generate_until", ["a", "b"]) == {"a": "a", "b": "b"}
+    assert len(set_aside(file)) == 1
+
+
+def begin_damaged(file: Path) -> None:
     with ResponseCache.open(file) as cache:
         for number in range(500):
             cache.put("model", "generate_until", str(number), "x" * 500)
     content = bytearray(file.read_bytes())
     content[8192:] = b"\xff" * (len(content) - 8192)
     file.write_bytes(content)
+
+
+def test_get_many_damaged_inside_is_set_aside_and_goes_on(file: Path) -> None:
+    begin_damaged(file)
     with ResponseCache.open(file) as cache:
         assert cache.get_many("model", "generate_until", ["1"]) == {}
         cache.put("model", "generate_until", "1", "new")
@@ -229,7 +358,7 @@ def test_put_file_that_takes_no_more_warns_once_and_goes_on(
 ) -> None:
     with ResponseCache.open(file) as cache:
         cache.put("model", "generate_until", "kept", "x")
-        cache._connection.execute("PRAGMA max_page_count = 3")
+        cache._file.connection.execute("PRAGMA max_page_count = 3")
         for number in range(50):
             cache.put("model", "generate_until", str(number), "x" * 1000)
         assert cache.get_many("model", "generate_until", ["kept"]) == {"kept": "x"}
@@ -259,7 +388,31 @@ def test_default_opens_the_users_file() -> None:
         assert cache.path == default_path()
 
 
-def test_recover_damaged_file_that_cannot_be_replaced_keeps_nothing_and_does_not_raise(
+def test_put_disk_full_warns_and_the_run_goes_on(file: Path) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from harness.cache import ResponseCache
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+with ResponseCache.open(Path(sys.argv[1])) as cache:
+    for number in range(300):
+        cache.put("model", "generate_until", str(number), "x" * 1000)
+    told = cache.get_many("model", "generate_until", [str(number) for number in range(300)])
+    print(len(told), 0 in map(int, told))
+"""
+    command = [sys.executable, "-c", code, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    kept, first = done.stdout.split()
+    assert 0 < int(kept) < 300
+    assert first == "True"
+    assert done.stderr.count("Answers are no longer kept") == 1
+    with ResponseCache.open(file) as cache:
+        keys = [str(number) for number in range(300)]
+        assert len(cache.get_many("model", "generate_until", keys)) == int(kept)
+    assert not set_aside(file)
+
+
+def test_damaged_file_that_cannot_be_replaced_keeps_nothing_and_does_not_raise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
@@ -267,7 +420,9 @@ def test_recover_damaged_file_that_cannot_be_replaced_keeps_nothing_and_does_not
 
     with ResponseCache.open(tmp_path / "answers.sqlite") as cache:
         monkeypatch.setattr("harness.cache._open", refuse)
-        cache._recover(sqlite3.DatabaseError("database disk image is malformed"))
-        cache.put("model", "generate_until", "key", "answer")
-        assert cache.get_many("model", "generate_until", ["key"]) == {}
-    assert "Answers are no longer kept" in caplog.text
+        cache.put("model", "generate_until", "key", "lost")
+        cache._file.connection.execute("DROP TABLE answers")
+        for _ in range(2):
+            cache.put("model", "generate_until", "key", "answer")
+            assert cache.get_many("model", "generate_until", ["key"]) == {}
+    assert caplog.text.count("Answers are no longer kept") == 1

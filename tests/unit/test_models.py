@@ -16,6 +16,7 @@ import pytest
 from harness import hashes, models
 from harness.models import fingerprint, lacks_chat_template
 from tests.tiny import CHAT_TEMPLATE, byte_tokenizer, save_tiny_gpt2
+from tests.unit.test_adapters import save_adapter
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +102,7 @@ def change_one_weight(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
-    next(iter(weights.values())).flatten()[7] += 1
+    weights["transformer.wte.weight"][0, 7] += 1
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
@@ -136,10 +137,72 @@ def test_fingerprint_changed_folder_is_another(
         {"think_end_token": "</think>", "enable_thinking": True},
         {"softmax_dtype": "float32"},
         {"prefix_token_id": 5},
+        {"attn_implementation": "eager"},
     ],
 )
 def test_fingerprint_other_settings_are_another(folder: Path, settings: dict[str, Any]) -> None:
     assert fingerprint(load(folder, **settings)) not in (fingerprint(load(folder)), None)
+
+
+def test_fingerprint_other_kind_of_device_is_another_its_number_is_not(folder: Path) -> None:
+    import torch
+
+    lm = load(folder)
+    prints = [fingerprint(lm)]
+    for device in ("cuda:0", "cuda:1"):
+        lm._device = torch.device(device)
+        prints.append(fingerprint(lm))
+    assert prints[0] != prints[1] == prints[2]
+
+
+@pytest.mark.parametrize("swap", [shutil.copyfile, os.replace])
+def test_fingerprint_other_checkpoint_of_the_same_size_and_time_is_another(
+    folder: Path, tmp_path: Path, swap: Callable[[Path, Path], object]
+) -> None:
+    # as `cp -p`, and archives whose files all have one date, leave it
+    other = save_tiny_gpt2(tmp_path / "other", seed=1, chat=True)
+    age(folder)
+    age(other)
+    lm, expected = load(folder), fingerprint(load(other))
+    before = fingerprint(lm)
+    state = (folder / "model.safetensors").stat()
+    swap(other / "model.safetensors", folder / "model.safetensors")
+    age(folder)
+    after = (folder / "model.safetensors").stat()
+    assert (after.st_size, after.st_mtime_ns) == (state.st_size, state.st_mtime_ns)
+    assert fingerprint(load(folder)) == expected != before
+
+
+@pytest.mark.parametrize("change", [change_weights, change_one_weight])
+def test_fingerprint_files_replaced_after_loading_are_not_what_was_loaded(
+    folder: Path, change: Callable[[Path], None]
+) -> None:
+    old = load(folder)
+    change(folder)
+    assert fingerprint(old) not in (fingerprint(load(folder)), None)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is dep:FutureWarning")
+def test_fingerprint_other_adapter_at_the_same_place_is_another(
+    folder: Path, tmp_path: Path
+) -> None:
+    place, prints = tmp_path / "adapter", set()
+    for seed in range(2):
+        save_adapter(folder, place, seed)
+        age(place)
+        prints.add(fingerprint(load(folder, peft=str(place))))
+    assert len({None, *prints}) == 3
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
+def test_fingerprint_memo_with_names_that_are_none_is_no_hindrance(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "hashes.json").write_text(json.dumps({name: [1, 2, "x"], "schema": 2}))
+    age(folder)
+    assert fingerprint(load(folder)) is not None
+    assert str(folder / "model.safetensors") in hashes._read_memo()
 
 
 def test_fingerprint_other_tokenizer_is_another(folder: Path, tmp_path: Path) -> None:
