@@ -4,8 +4,18 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from harness.stats import clustered_error, interval, mean
+from harness.stats import Interval, clustered_error, interval, mean
+
+BITS = st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=40)
+
+
+def test_mean_of_array_and_list_agree_and_of_nothing_is_nan():
+    values = [0.1, 0.2, 0.7]
+    assert mean(values) == mean(np.array(values)) == pytest.approx(1 / 3)
+    assert math.isnan(mean([])) and math.isnan(mean(np.array([])))
 
 
 def test_clustered_error_one_value_a_cluster_is_lm_evals_standard_error():
@@ -35,6 +45,7 @@ def test_clustered_error_agrees_with_statsmodels():
     groups = len(set(clusters.tolist()))
     expected = float(fit.bse[0]) * math.sqrt(groups / (groups - 1))
     assert clustered_error(values.tolist(), clusters.tolist()) == pytest.approx(expected)
+    assert clustered_error(values, clusters) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("values", [[], [1.0]])
@@ -47,17 +58,39 @@ def test_interval_proportion_is_wilson():
     z2 = 1.959964**2
     centre = (0.8 + z2 / 20) / (1 + z2 / 10)
     half = math.sqrt(z2) * math.sqrt(0.8 * 0.2 / 10 + z2 / 400) / (1 + z2 / 10)
-    low, high, method = interval([1.0] * 8 + [0.0] * 2, range(10))
-    assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-5)
-    assert method == "Wilson"
+    told = interval([1.0] * 8 + [0.0] * 2, range(10))
+    assert (told.low, told.high) == pytest.approx((centre - half, centre + half), abs=1e-5)
+    assert told.method == "Wilson"
+
+
+@settings(deadline=None)  # the first example imports
+@given(BITS)
+def test_interval_proportion_agrees_with_scipy_and_mirrors(values):
+    from scipy.stats import binomtest
+
+    told = interval(values, range(len(values)))
+    expected = binomtest(int(sum(values)), len(values)).proportion_ci(method="wilson")
+    assert (told.low, told.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    mirrored = interval([1 - value for value in values], range(len(values)))
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - told.high, 1 - told.low), abs=1e-12)
 
 
 def test_interval_few_clusters_uses_t_and_many_the_bootstrap():
     values = [float(n % 3 - 1) for n in range(60)]
     few = interval(values, [n // 12 for n in range(60)], (-1, 1))
-    many = interval(values, range(60), (-1, 1))
-    assert few.method == "t, clustered error" and many.method == "cluster bootstrap"
-    assert many.low < mean(values) < many.high
+    # 19 and 20 clusters are the two sides of the border
+    methods = [interval(values[:n], range(n), (-1, 1)).method for n in (19, 20)]
+    assert few.method == "all cluster means equal, Wilson"  # each dozen holds four of each value
+    assert methods == ["t, clustered error", "cluster bootstrap"]
+
+
+def test_interval_few_clusters_is_the_t_test_of_scipy():
+    from scipy.stats import ttest_1samp
+
+    values = np.random.default_rng(2).normal(0.4, 0.1, 12)
+    told = interval(values, np.arange(12), None)
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (told.low, told.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_interval_few_unequal_clusters_is_centred_on_the_mean():
@@ -68,14 +101,9 @@ def test_interval_few_unequal_clusters_is_centred_on_the_mean():
     assert (told.low, told.high) == pytest.approx((8 / 12 - reach, 8 / 12 + reach), abs=1e-5)
 
 
-def test_interval_bootstrap_is_seeded_and_near_the_normal_interval():
-    rng = np.random.default_rng(0)
-    values = rng.choice([-1.0, 0.0, 1.0], 400).tolist()
-    first, second = (interval(values, range(400), (-1, 1), seed=5) for _ in range(2))
-    reach = 1.96 * clustered_error(values, range(400))
-    assert first == second
-    assert first.low == pytest.approx(mean(values) - reach, abs=0.01)
-    assert first.high == pytest.approx(mean(values) + reach, abs=0.01)
+def test_interval_few_clusters_keeps_to_the_bounds():
+    told = interval([1.0] * 8 + [0.0] * 4, "aaaaaaaabccc")  # 0.667 +- 1.493, as above
+    assert told == Interval(0.0, 1.0, "t, clustered error")
 
 
 def test_interval_clusters_widen_it():
@@ -86,15 +114,59 @@ def test_interval_clusters_widen_it():
 
 
 def test_interval_all_values_equal_is_not_certainty():
-    low, high, _ = interval([0.0] * 16, range(16), (-1, 1))
-    assert -0.25 < low < 0 < high < 0.25
-    assert math.isnan(interval([3.0] * 16, range(16), None).low)
+    # none of 16 differs: by Wilson up to z2 / (16 + z2) = 3.8415 / 19.8415 of them may
+    unseen = 3.8415 / 19.8415
+    told = interval([0.0] * 16, range(16), (-1, 1))
+    assert (told.low, told.high) == pytest.approx((-unseen, unseen), abs=1e-5)
+    # from 0.5 in [0, 2]: half a unit may be lost, one and a half gained
+    told = interval([0.5] * 16, range(16), (0, 2))
+    assert (told.low, told.high) == pytest.approx((0.5 - unseen / 2, 0.5 + 1.5 * unseen), abs=1e-5)
+    assert told.method == "all values equal, Wilson"
+    assert interval([3.0] * 16, range(16), None) == Interval(None, None, "all values equal")
 
 
-def test_interval_of_nothing_is_nan():
-    assert interval([], [])[2] == "no values"
+def test_interval_all_cluster_means_equal_is_not_certainty():
+    # 30 pairs of 0.1 and 0.3: no spread between clusters; 3.8415 / 33.8415 of them may differ
+    unseen = 3.8415 / 33.8415
+    told = interval([0.1, 0.3] * 30, [n // 2 for n in range(60)])
+    assert (told.low, told.high) == pytest.approx(
+        (0.2 - 0.2 * unseen, 0.2 + 0.8 * unseen), abs=1e-5
+    )
+    assert told.method == "all cluster means equal, Wilson"
 
 
-def test_interval_unequal_lengths_are_refused():
+@pytest.mark.parametrize(
+    ("values", "clusters", "why"),
+    [
+        ([], [], "no values"),
+        ([0.2, 0.4], "aa", "one cluster"),
+        ([0.2, math.inf], "ab", "values not finite"),
+        ([math.nan] * 30, range(30), "values not finite"),
+    ],
+)
+def test_interval_not_to_be_had_says_why(values, clusters, why):
+    assert interval(values, clusters) == Interval(None, None, why)
+
+
+def test_interval_of_one_value_is_that_of_equal_values():
+    # Wilson of 0 of 1: z2 / (1 + z2)
+    told = interval([0.5], ["a"])
+    assert told.low == pytest.approx(0.5 - 0.5 * 3.8415 / 4.8415, abs=1e-5)
+    assert interval([1.0], ["a"]).method == "Wilson"
+
+
+@pytest.mark.parametrize("clusters", [["a", "b"], np.array([0, 1])])
+def test_interval_unequal_lengths_are_refused(clusters):
     with pytest.raises(ValueError, match="3 values but 2 clusters"):
-        interval([1.0, 0.0, 1.0], ["a", "b"])
+        interval([1.0, 0.0, 1.0], clusters)
+
+
+@pytest.mark.parametrize("groups", [9, 40])
+def test_interval_names_arrays_and_the_order_of_documents_do_not_matter(groups):
+    rng = np.random.default_rng(3)
+    clusters, values = rng.integers(0, groups, 200), rng.integers(0, 5, 200) / 4
+    told = interval(values, clusters)
+    mixed = rng.permutation(200)
+    assert interval(values.tolist(), [f"story {n}" for n in clusters]) == told
+    again = interval(values[mixed], clusters[mixed])
+    assert (again.low, again.high) == pytest.approx((told.low, told.high), abs=1e-12)

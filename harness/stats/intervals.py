@@ -1,0 +1,102 @@
+"""95% intervals of a mean over documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from harness.stats.bootstrap import FEWEST_CLUSTERS, percentile_ends
+from harness.stats.clusters import Clusters, Floats, Totals, Values, error_of, mean, numbers, totals
+
+Bounds = tuple[float, float] | None
+EQUAL, EQUAL_MEANS = "all values equal", "all cluster means equal"
+_BY_WILSON = ", Wilson"
+NO_SPREAD = {EQUAL + _BY_WILSON, EQUAL_MEANS + _BY_WILSON}
+"""Methods of intervals of samples whose spread is unknown: their reach shrinks with n."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95% interval; `method` says how it was made.
+
+    Attributes:
+        low, high: its ends in the values' unit; None: not to be had, `method` says why.
+        method: for example "Wilson", "cluster bootstrap", "t, clustered error", "one cluster".
+    """
+
+    low: float | None
+    high: float | None
+    method: str
+
+
+def interval(
+    values: Values, clusters: Clusters, bounds: Bounds = (0.0, 1.0), seed: int = 0
+) -> Interval:
+    """Give a 95% interval of the mean.
+
+    Proportions over unclustered documents: Wilson. Otherwise, from 20 clusters up, a seeded
+    expanded percentile bootstrap over clusters; below, Student's t with the clustered error.
+    Values (or cluster means) that are all equal say nothing about their spread: then the mean
+    moves by at most the share of clusters that may differ unseen (the Wilson bound of 0 out of
+    g), as far as `bounds` allow. The order of the documents does not matter.
+
+    Args:
+        values: n values, one a document.
+        clusters: n names; equal names are one cluster. An integer array is the fastest.
+        bounds: the lowest and highest value possible, None if unbounded.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: not as many clusters as values.
+    """
+    told, groups = numbers(values), totals(values, clusters)
+    if not len(told):
+        return Interval(None, None, "no values")
+    if not np.isfinite(told).all():
+        return Interval(None, None, "values not finite")
+    if bounds == (0.0, 1.0) and groups.are_single and are_binary(told):
+        return Interval(*_wilson(int(told.sum()), len(told)), "Wilson")
+    if told.min() == told.max():
+        return _constant(float(told[0]), len(groups.sums), bounds, EQUAL)
+    if len(groups.sums) < 2:
+        return Interval(None, None, "one cluster")
+    if groups.have_equal_means:
+        return _constant(mean(told), len(groups.sums), bounds, EQUAL_MEANS)
+    if len(groups.sums) >= FEWEST_CLUSTERS:
+        return Interval(*percentile_ends(groups, seed), "cluster bootstrap")
+    return _student(mean(told), groups, bounds)
+
+
+def are_binary(values: Floats) -> bool:
+    """Whether all values are 0 or 1."""
+    return bool(np.all((values == 0) | (values == 1)))
+
+
+@lru_cache(maxsize=4096)
+def _wilson(successes: int, n: int) -> tuple[float, float]:
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(successes, n, alpha=0.05, method="wilson")
+    return float(low), float(high)
+
+
+def _constant(value: float, clusters: int, bounds: Bounds, what: str) -> Interval:
+    if bounds is None:
+        return Interval(None, None, what)
+    unseen = _wilson(0, clusters)[1]
+    low, high = bounds
+    return Interval(
+        value - unseen * (value - low), value + unseen * (high - value), what + _BY_WILSON
+    )
+
+
+def _student(value: float, groups: Totals, bounds: Bounds) -> Interval:
+    from scipy.special import stdtrit  # the quantile of Student's t
+
+    reach = float(stdtrit(len(groups.sums) - 1, 0.975)) * error_of(groups)
+    low, high = value - reach, value + reach
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Interval(low, high, "t, clustered error")

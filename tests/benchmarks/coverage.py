@@ -1,0 +1,346 @@
+"""Print how often the intervals cover the truth, the tests err and the effects are found.
+
+python -m tests.benchmarks.coverage                  (2,000 samples a row, about six minutes)
+python -m tests.benchmarks.coverage --samples 500
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from harness import stats
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]  # the cluster of each document
+COVERED, COVERED_WILSON, SIZE, POWER = (0.92, 0.97), (0.92, 0.98), (0, 0.05), (0.75, 0.85)
+SIZES = {  # documents and clusters: the sizes of clusters, over and over
+    (30, 20): (1, 2, 1, 2),
+    (30, 10): (1, 5, 2, 4),
+    (100, 25): (1, 7, 3, 5, 4),
+    (100, 10): (4, 16, 8, 12, 10),
+    (800, 100): (1, 15, 4, 12, 8),
+}
+
+
+def alone(n: int) -> Places:
+    return np.arange(n)
+
+
+def grouped(n: int, clusters: int) -> Places:
+    """Clusters of unequal sizes."""
+    pattern = SIZES[n, clusters]
+    sizes = [pattern[place % len(pattern)] for place in range(clusters)]
+    assert sum(sizes) == n
+    return np.repeat(np.arange(clusters), sizes)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Values of documents, with the mean that an interval should cover."""
+
+    name: str
+    truth: float
+    bounds: tuple[float, float]
+    draw: Callable[[Generator, Places], Floats]
+
+
+def often(rng: Generator, places: Places) -> Floats:
+    return (rng.random(len(places)) < 0.9).astype(np.float64)
+
+
+def lift(rng: Generator, places: Places) -> Floats:
+    return rng.choice([-1.0, 0.0, 1.0], len(places), p=[0.1, 0.6, 0.3])
+
+
+def rare_lift(rng: Generator, places: Places) -> Floats:
+    return rng.choice([-1.0, 0.0, 1.0], len(places), p=[0.01, 0.94, 0.05])
+
+
+def skewed(rng: Generator, places: Places) -> Floats:
+    return rng.beta(0.5, 3, len(places))
+
+
+def pair(rng: Generator, places: Places) -> tuple[Floats, Floats]:
+    """Base and candidate: mostly the same value, sometimes a fresh and higher one."""
+    base = rng.beta(2, 2, len(places))
+    fresh = rng.random(len(places)) < 0.5
+    return base, np.where(fresh, rng.beta(3, 2, len(places)), base)
+
+
+def change(rng: Generator, places: Places) -> Floats:
+    base, candidate = pair(rng, places)
+    return candidate - base
+
+
+def clustered(concentration: float, mean: float, rng: Generator, places: Places) -> Floats:
+    """Each cluster's own mean, beta distributed."""
+    means = rng.beta(mean * concentration, (1 - mean) * concentration, places[-1] + 1)
+    return means[places]
+
+
+def clustered_lift(rng: Generator, places: Places) -> Floats:
+    """-1, 0, 1; means of clusters between -1 and 1; intra-cluster correlation 0.2 and more."""
+    shares = clustered(2, 0.6, rng, places)
+    second = rng.random(len(places)) < shares
+    return (rng.random(len(places)) < shares).astype(float) - 1.0 + second
+
+
+def clustered_binary(rng: Generator, places: Places) -> Floats:
+    """Intra-cluster correlation 1 / (1 + 3) = 0.25."""
+    return (rng.random(len(places)) < clustered(3, 0.7, rng, places)).astype(np.float64)
+
+
+def clustered_skewed(rng: Generator, places: Places) -> Floats:
+    means = np.clip(clustered(4, 0.2, rng, places), 1e-6, 1 - 1e-6)
+    return rng.beta(4 * means, 4 * (1 - means))
+
+
+def clustered_change(rng: Generator, places: Places) -> Floats:
+    """The whole cluster's shift, and the document's own."""
+    shift = rng.normal(0.05, 0.1, places[-1] + 1)[places]
+    return np.clip(shift + rng.normal(0, 0.15, len(places)), -1, 1)
+
+
+ALONE = [
+    Distribution("proportion 0.9", 0.9, (0, 1), often),
+    Distribution("lift", 0.2, (-1, 1), lift),
+    Distribution("rare lift", 0.04, (-1, 1), rare_lift),
+    Distribution("skewed, beta(0.5, 3)", 0.5 / 3.5, (0, 1), skewed),
+    Distribution("paired difference", 0.05, (-1, 1), change),
+]
+CLUSTERED = [
+    Distribution("proportion 0.7", 0.7, (0, 1), clustered_binary),
+    Distribution("lift", 0.2, (-1, 1), clustered_lift),
+    Distribution("skewed, mean 0.2", 0.2, (0, 1), clustered_skewed),
+    Distribution("paired difference", 0.05, (-1, 1), clustered_change),
+]
+CASES = [
+    *((one, alone(n)) for one in ALONE for n in (10, 30, 100, 800)),
+    *((one, grouped(*size)) for one in CLUSTERED for size in SIZES),
+]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Share of samples whose interval holds the truth, mean width, and the methods' shares."""
+
+    share: float
+    width: float
+    methods: Counter[str]
+
+
+def covered(case: Distribution, places: Places, samples: int, seed: int = 1) -> Coverage:
+    """Simulate; an unknown interval counts as one that misses."""
+    rng = np.random.default_rng(seed)
+    hits, widths, methods = 0, 0.0, Counter[str]()
+    for _ in range(samples):
+        told = stats.interval(case.draw(rng, places), places, case.bounds)
+        methods[told.method] += 1
+        if told.low is not None and told.high is not None:
+            hits += told.low <= case.truth <= told.high
+            widths += told.high - told.low
+    return Coverage(hits / samples, widths / samples, methods)
+
+
+Pair = Callable[[Generator, Places], tuple[Floats, Floats]]
+
+
+def same_lift(rng: Generator, places: Places) -> tuple[Floats, Floats]:
+    return lift(rng, places), lift(rng, places)
+
+
+def same_skewed(rng: Generator, places: Places) -> tuple[Floats, Floats]:
+    return skewed(rng, places), skewed(rng, places)
+
+
+def same_clustered(rng: Generator, places: Places) -> tuple[Floats, Floats]:
+    """Two models that each do well on their own clusters."""
+    return clustered_skewed(rng, places), clustered_skewed(rng, places)
+
+
+def skewed_change(rng: Generator, places: Places) -> tuple[Floats, Floats]:
+    """Equal means, but not exchangeable: the permutation test promises nothing exact here."""
+    return np.full(len(places), 1 / 7), skewed(rng, places)
+
+
+def rejected(draw: Pair, places: Places, samples: int, seed: int = 2) -> float:
+    """Share of samples with p < 0.05 in the paired test."""
+    rng = np.random.default_rng(seed)
+    found = 0
+    for _ in range(samples):
+        p = stats.paired_test(*draw(rng, places), places).p
+        found += p is not None and p < 0.05
+    return found / samples
+
+
+def rejected_unpaired(case: Distribution, places: Places, samples: int, seed: int = 3) -> float:
+    """Share of samples with p < 0.05, of two independent models that are equally good."""
+    rng = np.random.default_rng(seed)
+    found = 0
+    for _ in range(samples):
+        told: list[Any] = []
+        for _ in range(2):
+            values = case.draw(rng, places)
+            told += [stats.mean(values), stats.interval(values, places, case.bounds)]
+        p = stats.unpaired_difference(*told)[1].p
+        found += p is not None and p < 0.05
+    return found / samples
+
+
+def mcnemar_size(n: int, changing: float) -> float:
+    """Exact: the chance of p < 0.05 where each document changes with a given chance, either way."""
+    from scipy.stats import binom
+
+    total = 0.0
+    for changed, weight in enumerate(binom.pmf(np.arange(n + 1), n, changing)):
+        for better, chance in enumerate(binom.pmf(np.arange(changed + 1), changed, 0.5)):
+            base = np.r_[np.zeros(better), np.ones(changed - better), np.zeros(n - changed)]
+            candidate = np.r_[np.ones(better), np.zeros(n - better)]
+            p = stats.paired_test(base, candidate, np.arange(n)).p
+            total += float(weight * chance) * (p is not None and p < 0.05)
+    return total
+
+
+def power_at_detectable(
+    case: Distribution, places: Places, samples: int, seed: int = 4
+) -> tuple[float, float]:
+    """Give the mean detectable effect of samples, and the power where that is the true one."""
+    rng = np.random.default_rng(seed)
+    effects = [
+        stats.detectable_effect(case.draw(rng, places), places) or math.nan for _ in range(samples)
+    ]
+    effect = float(np.mean(effects))
+
+    def moved(rng: Generator, places: Places) -> tuple[Floats, Floats]:
+        return np.zeros(len(places)), case.draw(rng, places) - case.truth + effect
+
+    return effect, rejected(moved, places, samples)
+
+
+def settled(shift: float, margin: float, samples: int, seed: int = 5) -> tuple[int, float]:
+    """Give the documents that would settle a gate, and the share of samples that they do settle.
+
+    Differences are normal with deviation 0.3; asked is what 100 documents with just the true
+    mean difference and the true deviation would be told.
+    """
+    reach = 1.959964 * 0.3 / math.sqrt(100)
+    known = stats.Interval(shift - reach, shift + reach, "known")
+    n = stats.documents_to_settle(shift, known, margin, 100)
+    assert n is not None
+    rng, found = np.random.default_rng(seed), 0
+    for _ in range(samples):
+        told = stats.interval(rng.normal(shift, 0.3, n), alone(n), None)
+        assert told.low is not None and told.high is not None
+        found += told.low > -margin or told.high < -margin
+    return n, found / samples
+
+
+def row(*cells: object) -> None:
+    shown = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
+    print("| " + " | ".join(shown) + " |", flush=True)
+
+
+def head(*names: str) -> None:
+    print()
+    row(*names)
+    row(*["---"] * len(names))
+
+
+def mark(value: float, span: tuple[float, float], error: float = 0.0) -> str:
+    """Show a share, marked where it is outside its range by more than twice its own error."""
+    outside = not span[0] - 2 * error <= value <= span[1] + 2 * error
+    return f"{value:.3f}" + (" **outside**" if outside else "")
+
+
+def noise(share: float, samples: int) -> float:
+    return math.sqrt(share * (1 - share) / samples)
+
+
+def print_coverage(samples: int) -> None:
+    head("distribution", "n", "clusters", "method", "coverage", "mean width")
+    for case, places in CASES:
+        done = covered(case, places, samples)
+        methods = ", ".join(
+            name if times == samples else f"{name} {times / samples:.1%}"
+            for name, times in done.methods.most_common()
+        )
+        span = COVERED_WILSON if methods == "Wilson" else COVERED
+        row(case.name, len(places), places[-1] + 1, methods, mark(done.share, span), done.width)
+
+
+def print_wilson() -> None:
+    """Exact, by enumeration: p from 0.01 to 0.99."""
+    from scipy.stats import binom
+
+    head("Wilson, n", "mean coverage, p 0.05 to 0.95", "lowest, p 0.05 to 0.95", "lowest, p 0.01")
+    for n in (10, 30, 100, 800):
+        told = [stats.interval([1.0] * k + [0.0] * (n - k), range(n)) for k in range(n + 1)]
+        ends = np.array([[one.low, one.high] for one in told], dtype=np.float64)
+
+        def at(p: float, n: int = n, ends: Floats = ends) -> float:
+            holds = (ends[:, 0] <= p) & (p <= ends[:, 1])
+            return float(np.sum(binom.pmf(np.arange(n + 1), n, p)[holds]))
+
+        inner = [at(p) for p in np.linspace(0.05, 0.95, 181)]
+        row(n, mark(float(np.mean(inner)), COVERED_WILSON), min(inner), at(0.01))
+
+
+def tests_under_null(samples: int) -> Iterator[tuple[str, Places, str, float, float]]:
+    """Test, documents, situation, share of p < 0.05 and its simulation error."""
+    for n in (10, 30, 60):
+        for changing in (0.2, 0.5, 1.0):
+            size = mcnemar_size(n, changing)
+            yield "exact McNemar (enumerated)", alone(n), f"{changing:.0%} change", size, 0.0
+    plain: list[tuple[str, Pair]] = [
+        ("lift", same_lift), ("skewed", same_skewed), ("equal means, skewed change", skewed_change)
+    ]  # fmt: skip
+    for name, draw in plain:
+        for n in (10, 30, 100, 800):
+            size = rejected(draw, alone(n), samples)
+            yield "paired permutation", alone(n), name, size, noise(size, samples)
+    for shape in SIZES:
+        size = rejected(same_clustered, grouped(*shape), samples)
+        yield "paired permutation", grouped(*shape), "clustered", size, noise(size, samples)
+    for case in ALONE[:2]:
+        for n in (30, 100, 800):
+            size = rejected_unpaired(case, alone(n), samples)
+            yield "unpaired, from intervals", alone(n), case.name, size, noise(size, samples)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=2000)
+    samples = parser.parse_args().samples
+    print(f"{samples} samples a row: a share of 0.95 has an error of {noise(0.95, samples):.3f}.")
+    print("Outside: coverage not in 0.92 to 0.97 (Wilson 0.98); size above 0.05 and power not in")
+    print("0.75 to 0.85 by more than two errors of simulation. Intervals: 95%; tests: p < 0.05.")
+    print_coverage(samples)
+    print_wilson()
+    head("test", "n", "clusters", "no difference, but", "size")
+    for test, places, name, size, error in tests_under_null(samples):
+        row(test, len(places), places[-1] + 1, name, mark(size, SIZE, error))
+    head("power at the detectable effect", "n", "clusters", "mean detectable effect", "power")
+    for case, places in [
+        *((one, alone(n)) for one in (ALONE[1], ALONE[4]) for n in (10, 30, 100, 800)),
+        *((CLUSTERED[3], grouped(*size)) for size in SIZES),
+    ]:
+        effect, power = power_at_detectable(case, places, samples)
+        shown = mark(power, POWER, noise(power, samples))
+        row(case.name, len(places), places[-1] + 1, effect, shown)
+    head("gate: true difference", "margin", "documents to settle", "settled")
+    for shift, margin in ((-0.01, 0.05), (0.0, 0.03), (-0.08, 0.05)):
+        n, share = settled(shift, margin, samples)
+        row(shift, margin, n, mark(share, POWER, noise(share, samples)))
+
+
+if __name__ == "__main__":
+    main()
