@@ -195,13 +195,18 @@ def is_cut(lm: Any, kind: str, args: Args) -> bool | None:
     return len(bare.tok_encode(text)) > room
 
 
-def is_cut_off(lm: Any, args: Args, answer: str) -> bool | None:
-    """Say whether an answer reached its limit of tokens; None where tokens are not told."""
+def is_cut_off(args: Args, tokens: int | None) -> bool | None:
+    """Say whether an answer of so many tokens reached its limit; None where they are not told."""
+    # what is decoded and encoded again may be a token or two shorter
+    return None if tokens is None else tokens >= max(1, _limit(args[1]) - 2)
+
+
+def count_tokens(lm: Any, text: str) -> int | None:
+    """Count a text's tokens; None where the backend does not tell its tokens (servers)."""
     bare = getattr(lm, "lm", lm)
     if _max_length(bare) is None or not getattr(bare, "tokenizer", None):
         return None
-    # what is decoded and encoded again may be a token or two shorter
-    return len(bare.tok_encode(answer)) >= max(1, _limit(args[1]) - 2)
+    return len(bare.tok_encode(text))
 
 
 def _limit(settings: dict[str, Any]) -> int:

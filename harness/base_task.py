@@ -6,12 +6,14 @@ a task once for every name and tag that matches.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import TemplateError
 from lm_eval.api.task import Task
@@ -28,7 +30,29 @@ NO_CHAT_TEMPLATE = (
     "a chat template was asked for (--apply_chat_template), but the model gives none: {}. "
     "Leave the option out, or add a chat_template to its tokenizer."
 )
+DATASET = ("dataset_revision", "dataset_kwargs", "where")
 _alive: weakref.WeakSet[SelfcheckTask] = weakref.WeakSet()
+
+
+class Usage(NamedTuple):
+    """What asking took; None where nobody can tell.
+
+    Attributes:
+        prompt_cut: how many prompts lost their start.
+        answer_cut: how many answers reached their limit.
+        tokens_in, tokens_out: of prompts, or contexts and choices, and of answers; one that is
+            shared or cached counts each time.
+    """
+
+    prompt_cut: int | None
+    answer_cut: int | None
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+def total(parts: Sequence[int | None]) -> int | None:
+    """Add up; None if a part is unknown."""
+    return None if None in parts else sum(filter(None, parts))
 
 
 class SelfcheckTask(Task):  # type: ignore[misc]
@@ -51,7 +75,7 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         self._metric_fn_list: dict[str, Any] = dict.fromkeys(self.file.metrics)
         self.predict_only = False
         with self.file.errors():
-            self._cluster = template("cluster", self.file.cluster)
+            self._cluster = cluster_by(self.file.cluster)
         _alive.add(self)
 
     OWN_KEYS: frozenset[str] = frozenset()
@@ -109,11 +133,7 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     def cluster(self, doc: Mapping[str, Any]) -> str:
         """Name the source that this document shares with others."""
-        if self.file.cluster == "doc":
-            return doc_hash(doc)
-        if "{{" in self.file.cluster:
-            return self._cluster.render(doc)
-        return str(doc[self.file.cluster])
+        return self._cluster(doc)
 
     def _fault(self, doc: Mapping[str, Any]) -> str | None:
         fault = self.problem(doc)
@@ -180,8 +200,18 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         """Take from lm-eval's sample what was asked and answered, for the record."""
 
     @abstractmethod
-    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
-        """Say whether a prompt or an answer of the document was cut; None where nobody can tell."""
+    def usage(self, sample: Mapping[str, Any], lm: Any) -> Usage:
+        """Say what asking about the document took."""
+
+    def conditions(self) -> dict[str, Any]:
+        """Say what scores depend on besides model, documents and the task's version."""
+        told = json.dumps(self.file.own, sort_keys=True, default=str)
+        return {
+            "definition": hashlib.sha256(told.encode()).hexdigest()[:16],
+            "generation": dict(self.config.generation_kwargs or {}),
+            "num_fewshot": self.config.num_fewshot or 0,
+            "repeats": self.config.repeats,
+        }
 
     def override_metric(self, metric_name: str) -> None:
         """Compute no metrics (`--predict_only`)."""
@@ -194,10 +224,10 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         """Give the task file's content, as lm-eval records it, and what data was really loaded."""
         data = {"data": self.describe_data()} if "split" in self.__dict__ else {}
         common = {
-            key: self.file.common.get(key)
-            for key in ("cluster", "chance", "dataset_revision", "dataset_kwargs", "where")
+            key: self.file.common.get(key) for key in ("cluster", "chance", "headline", *DATASET)
         }
-        return {**super().dump_config(), **common, **self.file.own, **self.variant, **data}
+        told = {**common, **self.file.own, **self.variant, **data}
+        return {**super().dump_config(), **told, "conditions": self.conditions()}
 
     @property
     def eval_docs(self) -> list[dict[str, Any]]:
@@ -228,6 +258,15 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.task_name})"
+
+
+def cluster_by(told: str) -> Callable[[Mapping[str, Any]], str]:
+    """Give what names a document's source: "doc" (itself), a column, or a template of columns."""
+    if told == "doc":
+        return doc_hash
+    if "{{" in told:
+        return template("cluster", told).render
+    return lambda doc: str(doc[told])
 
 
 def require_chat_template(render: Callable[..., Any] | None) -> None:

@@ -17,13 +17,13 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from harness import choices
-from harness.backend import is_cut
-from harness.base_task import SelfcheckTask
+from harness.backend import count_tokens, is_cut
+from harness.base_task import SelfcheckTask, Usage, total
 from harness.content import check_content, parse_kind
 from harness.data import DataRef, Split, doc_hash
 from harness.errors import ConfigError, DataError, unknown
 from harness.fewshot import ORDERS, Shown, draw_examples
-from harness.scoring import best_choice, is_tied
+from harness.scoring import best_choice, choice_evidence, is_tied
 
 Score = tuple[float, bool]
 SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
@@ -262,25 +262,22 @@ class ChoiceTask(SelfcheckTask):
         return results[:half], results[half:]
 
     def evidence(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        """Take the choices with their scores; the second half are the answer-only control's."""
-        scored = zip(sample["arguments"], sample["filtered_resps"], strict=True)
-        told = [
-            {"choice": choice, "score": score, "greedy": greedy}
-            for (_, choice), (score, greedy) in scored
-        ]
-        asked, control = self._halves(told)
-        evidence = {"prompt": sample["arguments"][0][0], "choices": asked}
-        if control:
-            evidence |= {
-                "answer_only_prompt": sample["arguments"][-1][0],
-                "answer_only": control,
-            }
-        return evidence
+        """Take the choices with their scores."""
+        controlled = "acc_answer_only" in self.file.metrics
+        return choice_evidence(sample["arguments"], sample["filtered_resps"], controlled)
 
-    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
-        """Say whether a choice or its prompt was longer than the context."""
+    def usage(self, sample: Mapping[str, Any], lm: Any) -> Usage:
+        """Say how many choices with their prompt were longer than the context, and all tokens."""
         cut = [is_cut(lm, "loglikelihood", args) for args in sample["arguments"]]
-        return {"prompt_cut": None if None in cut else any(cut), "answer_cut": False}
+        contexts = Counter(context for context, _ in sample["arguments"])
+        tokens = [_times(n, count_tokens(lm, context)) for context, n in contexts.items()]
+        tokens += [count_tokens(lm, choice) for _, choice in sample["arguments"]]
+        return Usage(total(cut), 0, total(tokens), 0)
+
+    def conditions(self) -> dict[str, Any]:
+        """Say what scores depend on; the seed, where examples are drawn."""
+        seed = {"fewshot_seed": self.fewshot_seed} if self.config.num_fewshot else {}
+        return {**super().conditions(), **seed}
 
     def _accuracy(self, doc: Mapping[str, Any], results: Sequence[Score]) -> float:
         scores = [score for score, _ in results]
@@ -302,6 +299,10 @@ class ChoiceTask(SelfcheckTask):
         targets = target if isinstance(target, list) else [target]
         options = self.inner.doc_to_choice(doc)
         return {options.index(one) if isinstance(one, str) else int(one) for one in targets}
+
+
+def _times(number: int, tokens: int | None) -> int | None:
+    return None if tokens is None else number * tokens
 
 
 def builtin_file(name: str) -> Path:

@@ -19,7 +19,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM, CachingLM
 
 from harness import failures
-from harness.backend import TOKEN_LIMITS, Backend, is_cut, is_cut_off, is_sampled
+from harness.backend import TOKEN_LIMITS, Backend, count_tokens, is_cut, is_cut_off, is_sampled
 from harness.cache import ResponseCache
 from harness.data import doc_hash
 from harness.questions import MODEL, Answer, Dialogue, Outcome, Question
@@ -113,7 +113,8 @@ class Talk:
 
     def note(self, question: Question, args: Any, answer: str, lm: Any) -> Answer:
         """Keep for the record what was asked and answered, and what of both was cut."""
-        cut_off = is_cut_off(lm, args, answer)
+        tokens = count_tokens(lm, answer)
+        cut_off = is_cut_off(args, tokens)
         said = {
             "stage": question.stage,
             "to": question.to,
@@ -121,6 +122,8 @@ class Talk:
             "answer": answer,
             "prompt_cut": is_cut(lm, "generate_until", args),
             "answer_cut": cut_off,
+            "tokens_in": count_tokens(lm, str(getattr(args[0], "prompt", args[0]))),
+            "tokens_out": tokens,
         }
         self.stages.append(said)
         return Answer(answer, cut_off)

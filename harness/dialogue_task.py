@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import dialogue
-from harness.base_task import SelfcheckTask
+from harness.base_task import SelfcheckTask, Usage, total
 from harness.questions import Dialogue
 
 
@@ -57,8 +57,8 @@ class DialogueTask(SelfcheckTask):
         told = json.loads(sample["filtered_resps"][0])
         return {"stages": told["stages"], "read": told.get("read")}
 
-    def cuts(self, sample: Mapping[str, Any], lm: Any) -> dict[str, bool | None]:
-        """Say whether a prompt or an answer of the dialogue was cut."""
+    def usage(self, sample: Mapping[str, Any], lm: Any) -> Usage:
+        """Add up what the stages of the dialogue took."""
         stages = json.loads(sample["filtered_resps"][0])["stages"]
-        told = {name: [stage[name] for stage in stages] for name in ("prompt_cut", "answer_cut")}
-        return {name: None if None in cut else any(cut) for name, cut in told.items()}
+        told = [[stage[name] for stage in stages] for name in Usage._fields]
+        return Usage(*map(total, told))

@@ -5,6 +5,8 @@ SelfcheckError
 ├── DataError          a data file does not hold what the task needs: correct the named line
 │   └── MissingDataError   a data set is in neither SELFCHECK_DATA nor the hub: get it
 ├── ModelError         the model cannot do what was asked of it
+├── RecordError        a run on disk is damaged, of another version, or not there
+├── ComparisonError    runs cannot be compared: names what differs
 └── CheckError         a bug, here or in lm-eval: report it; names the task and document
 """
 
@@ -32,6 +34,14 @@ class MissingDataError(DataError):
 
 class ModelError(SelfcheckError):
     """The model cannot do what was asked of it."""
+
+
+class RecordError(SelfcheckError):
+    """A run on disk is damaged, was written by another version, or is not there."""
+
+
+class ComparisonError(SelfcheckError):
+    """Runs cannot be compared; names what differs."""
 
 
 class CheckError(SelfcheckError):

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import failures, stats
-from harness.base_task import NO_CHAT_TEMPLATE, SelfcheckTask
+from harness import failures
+from harness.base_task import NO_CHAT_TEMPLATE, SelfcheckTask, total
 from harness.data import doc_hash
 from harness.errors import (
     CheckError,
@@ -22,10 +22,19 @@ from harness.errors import (
     unknown,
 )
 from harness.models import fingerprint, lacks_chat_template, resolve_model_args
-from harness.runs import Metric, Run, TaskRun
+from harness.runs import Environment, Metric, Model, Record, Run, Settings, TaskRun
+from harness.secrets import without_secrets
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
 
 log = logging.getLogger(__name__)
+
+OPTIONS = (
+    "apply_chat_template", "fewshot_as_multiturn", "system_instruction", "gen_kwargs",
+    "num_fewshot", "limit",
+)  # fmt: skip
+"""Options of lm-eval that a record keeps."""
+KEPT_ARGS = {"dtype", "max_length", "trust_remote_code", "attn_implementation"}
+"""What another checkpoint is loaded with, too."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,38 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+def like(record: Record, checkpoint: str) -> Plan:
+    """Plan what a record tells of for another checkpoint: same tasks, documents and prompts.
+
+    Args:
+        checkpoint: a folder (also of an adapter) or a name on the hub.
+
+    Raises:
+        ConfigError: the recorded model was no checkpoint.
+    """
+    if "pretrained" not in record.model.args:
+        raise ConfigError(
+            f"the recorded model ({record.model.backend}) was no checkpoint: score {checkpoint} "
+            "with `selfcheck run` and give the folder of that run"
+        )
+    told = record.settings
+    args = {name: value for name, value in record.model.args.items() if name in KEPT_ARGS}
+    seeds = {"numpy_random_seed": told.numpy_seed, "torch_random_seed": told.torch_seed}
+    seeds |= {"random_seed": told.random_seed, "fewshot_random_seed": told.fewshot_seed}
+    options = {name: getattr(told, name) for name in OPTIONS}
+    return Plan(
+        model=record.model.backend,
+        model_args={**args, "pretrained": checkpoint},
+        tasks=tuple(dict.fromkeys(task.variant_of for task in record.tasks.values())),
+        subset=told.subset,
+        subset_seed=told.subset_seed or 0,
+        include_path=tuple(told.include_path),
+        variants=frozenset(told.variants),
+        metadata=told.metadata,
+        options={name: value for name, value in {**options, **seeds}.items() if value is not None},
+    )
+
+
 def run(plan: Plan) -> Run | None:
     """Evaluate; None on every rank of a data-parallel run but the first.
 
@@ -78,21 +119,24 @@ def run(plan: Plan) -> Run | None:
             log.warning("Left out: %s", line)
     samples = _choose(plan, tasks)
     lm = load_model(plan)
+    known = fingerprint(getattr(lm, "lm", lm))  # before the files may be replaced
     with failures.collected() as failed:
         results = _evaluate(lm, tasks, manager, samples, plan)
     if results is None:
         return None
-    return Run(
-        model=_describe_model(plan, lm),
+    record = Record(
+        created=datetime.fromtimestamp(started, tz=UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - started, 1),
+        environment=Environment.here(),
+        model=_describe_model(plan, lm, known),
         settings=_settings(plan, results),
         tasks={
             name: _task_run(task, results["samples"][name], lm, failed.get(name))
             for name, task in tasks.items()
         },
-        created=datetime.fromtimestamp(started, tz=UTC).isoformat(timespec="seconds"),
-        seconds=time.time() - started,
-        samples={name: _samples(task, results["samples"][name]) for name, task in tasks.items()},
     )
+    evidence = {name: _samples(task, results["samples"][name]) for name, task in tasks.items()}
+    return Run(record, evidence)
 
 
 def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
@@ -186,58 +230,69 @@ def _evaluate(
     )
 
 
-def _describe_model(plan: Plan, lm: Any) -> dict[str, Any]:
+def _describe_model(plan: Plan, lm: Any, known: str | None) -> Model:
     bare = getattr(lm, "lm", lm)
     inner = getattr(bare, "model", None)
-    return {
-        "backend": plan.model if isinstance(plan.model, str) else type(plan.model).__name__,
-        "args": dict(plan.model_args),
-        "fingerprint": fingerprint(bare),
-        "device": str(getattr(bare, "device", None)),
-        "dtype": str(getattr(inner, "dtype", None)),
-        "batch_size": getattr(bare, "batch_size", plan.batch_size),
-    }
+    device, dtype = getattr(bare, "device", None), getattr(inner, "dtype", None)
+    return Model(
+        backend=plan.model if isinstance(plan.model, str) else type(plan.model).__name__,
+        args=without_secrets(dict(plan.model_args)),
+        fingerprint=known,
+        device=None if device is None else str(device),
+        dtype=None if dtype is None else str(dtype),
+        batch_size=getattr(bare, "batch_size", plan.batch_size),
+    )
 
 
-def _settings(plan: Plan, results: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(plan: Plan, results: Mapping[str, Any]) -> Settings:
     seeds = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
-    options = ("apply_chat_template", "system_instruction", "gen_kwargs", "num_fewshot", "limit")
-    return {
-        "subset": plan.subset,
-        "subset_seed": None if plan.subset is None else plan.subset_seed,
-        **{name: plan.options.get(name) for name in options},
+    return Settings(
+        tasks=list(plan.tasks),
+        subset=plan.subset,
+        subset_seed=None if plan.subset is None else plan.subset_seed,
+        variants=sorted(plan.variants),
+        include_path=[str(folder) for folder in plan.include_path],
+        metadata=without_secrets(dict(plan.metadata)),
+        **{name: without_secrets(plan.options.get(name)) for name in OPTIONS},
         **{name: results["config"].get(name) for name in seeds},
-    }
+    )
 
 
 def _task_run(task: Any, samples: list[dict[str, Any]], lm: Any, failed: str | None) -> TaskRun:
-    cuts = [task.cuts(sample, lm) for sample in samples]
+    used = [task.usage(sample, lm) for sample in samples]
     return TaskRun(
         version=task.file.version,
         source=str(task.file.metadata["source"]),
         variant=task.variant,
         variant_of=task.variant_of,
         data={**task.describe_data(), "cluster": task.file.cluster},
+        conditions=task.conditions(),
+        headline=task.file.headline,
         documents=len(samples),
-        prompts_cut=_count([cut["prompt_cut"] for cut in cuts]),
-        answers_cut=_count([cut["answer_cut"] for cut in cuts]),
+        prompts_cut=_count([one.prompt_cut for one in used]),
+        answers_cut=_count([one.answer_cut for one in used]),
+        tokens_in=total([one.tokens_in for one in used]),
+        tokens_out=total([one.tokens_out for one in used]),
         metrics={} if failed or task.predict_only else _metrics(task, samples),
         failed=failed,
     )
 
 
-def _count(flags: list[bool | None]) -> int | None:
-    return None if None in flags else sum(map(bool, flags))
+def _count(counts: list[int | None]) -> int | None:
+    return None if None in counts else sum(map(bool, counts))
 
 
 def _metrics(task: Any, samples: list[dict[str, Any]]) -> dict[str, Metric]:
     metrics = {}
     for name in task.file.metrics:
         values = [sample[name] for sample in samples if sample[name] is not None]
-        clusters = [value.cluster for value in values]
-        mean = stats.mean(values) if values else None
-        interval = stats.interval(values, clusters, task.file.ranges[name])
-        metrics[name] = Metric(mean, interval, len(values), task.file.chance[name])
+        metrics[name] = Metric.over(
+            values,
+            [value.cluster for value in values],
+            chance=task.file.chance[name],
+            higher_is_better=task.file.higher_is_better[name],
+            bounds=task.file.ranges[name],
+        )
     return metrics
 
 

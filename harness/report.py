@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from harness.spread import spread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from harness.runs import Metric, Run
     from harness.spread import Spread
+    from harness.stats import Interval
 
 WIDTH_WITHOUT_TERMINAL = 110
 
@@ -41,11 +41,7 @@ def print_run(run: Run) -> None:
 
 def run_table(run: Run) -> Table:
     """Lay a run out: one row a metric; variants of a task only in the table of their spread."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (("task", "left"), ("metric", "left"), ("value", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for name in ("95% interval", "n", "chance"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table(("task", "metric"), ("value", "95% interval", "n", "chance"))
     for name, task in run.tasks.items():
         if task.variant_of != name:
             continue
@@ -61,28 +57,54 @@ def run_table(run: Run) -> Table:
 
 def spread_table(spreads: Mapping[str, Mapping[str, Spread]]) -> Table:
     """Lay out how far every metric depends on the wording of the prompts."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("task", "metric"):
-        table.add_column(name, no_wrap=True)
-    for name in ("default", "lowest", "highest", "range", "sd", "variants"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table(
+        ("task", "metric"), ("default", "lowest", "highest", "range", "sd", "variants")
+    )
     for name, metrics in spreads.items():
         shown = name
         for metric, told in metrics.items():
             low, high = told.lowest[1], told.highest[1]
             numbers = [told.default, low, high, high - low, told.deviation]
-            cells = ["-" if number is None else f"{number:.3f}" for number in numbers]
-            table.add_row(Text(shown), Text(metric), *map(Text, cells), str(told.variants))
+            cells = [*map(show_number, numbers), str(told.variants)]
+            table.add_row(Text(shown), Text(metric), *map(Text, cells))
             shown = ""
         table.add_section()
     return table
 
 
+def plain_table(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
+    """Begin a table without lines: names on the left, numbers on the right, then words again."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in last:
+        table.add_column(name, no_wrap=True)
+    return table
+
+
+def print_all(told: RenderableType, width: int) -> None:
+    """Print to the terminal, or this wide where there is none."""
+    Console(width=None if sys.stdout.isatty() else width).print(told)
+
+
+def show_number(number: float | None) -> str:
+    """Write a number, a dash if there is none."""
+    return "-" if number is None else f"{number:.3f}"
+
+
+def show_interval(interval: Interval) -> str:
+    """Write an interval, a dash if there is none."""
+    if interval.low is None or interval.high is None:
+        return "-"
+    return f"[{interval.low:.3f}, {interval.high:.3f}]"
+
+
 def _cells(metric: Metric) -> tuple[str, str, str, str]:
-    low, high = metric.interval.low, metric.interval.high
     return (
-        "-" if metric.value is None else f"{metric.value:.3f}",
-        "-" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]",
+        show_number(metric.value),
+        show_interval(metric.interval),
         str(metric.n),
         "" if metric.chance is None else f"{metric.chance:g}",
     )

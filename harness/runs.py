@@ -1,38 +1,28 @@
-"""The record of a run: what was measured, on what, with what, in a directory of its own.
+"""The record of a run: what was measured, on what, with what.
 
-    run.json                what is needed to judge and repeat the run
-    samples_<task>.jsonl    one line a document: every question, answer, reading and value
-
-A run directory is complete or absent: it is written under a temporary name and renamed.
+Everything that is None in a record is unknown or does not apply; the attribute says which.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import platform
-import re
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from harness import __version__
-from harness.errors import ConfigError
+from msgspec import Struct
+
+from harness import __version__, stats
+from harness.secrets import without_secrets
 from harness.stats import Interval
 
-SCHEMA = 1
-_PACKAGES = ("selfcheck-harness", "lm-eval", "torch", "transformers", "datasets", "peft", "numpy")
-_SECRET_NAME = r"(?i:(?<![a-z])(?:api_?key|key|token|secret|password|authorization|credentials?))"
-_SECRET_VALUE = re.compile(rf"({_SECRET_NAME}['\"]?\s*[=:]\s*['\"]?)(?i:bearer\s+)?[^,\s'\"}}]+")
+SCHEMA = 2
+PACKAGES = ("selfcheck-harness", "lm-eval", "torch", "transformers", "datasets", "peft", "numpy")
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One number: the mean of a metric over the documents to which it applies.
 
     Attributes:
@@ -40,142 +30,180 @@ class Metric:
         interval: 95%, and how it was made.
         n: documents to which it applies.
         chance: what guessing gives; None if that is no fixed number.
+        higher_is_better: its direction; None if it has none.
+        bounds: the lowest and highest value of one document; None if unbounded.
     """
 
     value: float | None
     interval: Interval
     n: int
     chance: float | None
+    higher_is_better: bool | None
+    bounds: tuple[float, float] | None
+
+    @classmethod
+    def over(
+        cls,
+        values: Sequence[float],
+        clusters: Sequence[str],
+        *,
+        chance: float | None,
+        higher_is_better: bool | None,
+        bounds: tuple[float, float] | None,
+    ) -> Metric:
+        """Average the values of the documents to which the metric applies.
+
+        Args:
+            values: n values.
+            clusters: n names; equal names are one source.
+            chance, higher_is_better, bounds: see the attributes.
+        """
+        return cls(
+            value=stats.mean(values) if values else None,
+            interval=stats.interval(values, clusters, bounds),
+            n=len(values),
+            chance=chance,
+            higher_is_better=higher_is_better,
+            bounds=bounds,
+        )
 
 
-@dataclass(frozen=True)
-class TaskRun:
+class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One task of a run.
 
     Attributes:
+        version: of prompts, parsers and metrics together.
+        source: the paper or project that it comes from; None: unknown.
         variant: the settings that tell it from its variants.
         variant_of: the task as its file has it; itself, if it is that.
+        data: which documents, from where; without "fingerprint": unknown.
+        conditions: what else scores depend on; scores under other conditions are not compared.
+        headline: the metric that a leaderboard ranks by; None: not ranked.
         documents: how many were evaluated.
         prompts_cut: on how many of them lm-eval cut the start of a prompt; None: nobody can tell.
         answers_cut: on how many of them an answer reached its limit; None: nobody can tell.
+        tokens_in, tokens_out: of all prompts, or contexts and choices, and of all answers, however
+            many of them were cached or shared; None: nobody can tell.
         failed: why there are no metrics.
     """
 
-    version: Any
-    source: str
-    variant: Mapping[str, str]
+    version: str | float | None
+    source: str | None
+    variant: dict[str, str]
     variant_of: str
-    data: Mapping[str, Any]
+    data: dict[str, Any]
+    conditions: dict[str, Any]
+    headline: str | None
     documents: int
     prompts_cut: int | None
     answers_cut: int | None
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    tokens_in: int | None
+    tokens_out: int | None
+    metrics: dict[str, Metric] = {}
     failed: str | None = None
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was evaluated, and on what.
+
+    Attributes:
+        backend: lm-eval's name for the kind of model.
+        args: its arguments, without secrets.
+        fingerprint: of all that its answers depend on (`harness.models`); None: unknown.
+    """
+
+    backend: str
+    args: dict[str, Any]
+    fingerprint: str | None
+    device: str | None
+    dtype: str | None
+    batch_size: int | str | None
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was asked for, in the terms of `selfcheck run`; None is its default, or unknown."""
+
+    tasks: list[str]
+    subset: int | None = None
+    subset_seed: int | None = None
+    limit: float | None = None
+    variants: list[str] = []
+    include_path: list[str] = []
+    metadata: dict[str, Any] = {}
+    apply_chat_template: bool | str | None = None
+    fewshot_as_multiturn: bool | None = None
+    system_instruction: str | None = None
+    gen_kwargs: dict[str, Any] | str | None = None
+    num_fewshot: int | None = None
+    random_seed: int | None = None
+    numpy_seed: int | None = None
+    torch_seed: int | None = None
+    fewshot_seed: int | None = None
+
+
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the run was made with; an imported run knows the little that lm-eval writes."""
+
+    command: list[str] | None
+    packages: dict[str, str | None]
+    python: str | None
+    platform: str | None
+
+    @classmethod
+    def here(cls) -> Environment:
+        """Describe this process; the command line without secrets."""
+        packages = {name: _version(name) for name in PACKAGES}
+        command = without_secrets(sys.argv)
+        return cls(
+            command=command,
+            packages=packages,
+            python=platform.python_version(),
+            platform=platform.platform(),
+        )
+
+
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of `run.json`.
+
+    Attributes:
+        created: when the run began (ISO 8601, UTC).
+        seconds: how long it took.
+        selfcheck: the version that wrote the record.
+        imported: the lm-eval results that it was made from; None if `selfcheck run` made it.
+    """
+
+    schema: int = SCHEMA
+    created: str
+    seconds: float
+    selfcheck: str = __version__
+    imported: str | None = None
+    environment: Environment
+    model: Model
+    settings: Settings
+    tasks: dict[str, TaskRun]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run; `samples` are kept beside it, one list a task."""
+    """A run in memory.
 
-    model: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    tasks: Mapping[str, TaskRun]
-    created: str
-    seconds: float
-    samples: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
+    Attributes:
+        record: what `run.json` holds.
+        samples: task -> one mapping a document: `doc_hash`, `cluster`, `metrics`, and the evidence.
+    """
+
+    record: Record
+    samples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict, repr=False)
+
+    @property
+    def tasks(self) -> dict[str, TaskRun]:
+        """The tasks by name."""
+        return self.record.tasks
 
     @property
     def failed(self) -> dict[str, str]:
         """The tasks that failed, with the reason."""
         return {name: task.failed for name, task in self.tasks.items() if task.failed}
-
-
-def check_absent(folder: Path) -> None:
-    """Refuse a folder that holds something already, or cannot be written.
-
-    Raises:
-        ConfigError: so it is.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there already; give --output a new or empty folder")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder.parent).close()
-    except OSError as err:
-        raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
-
-
-def write_run(run: Run, folder: Path) -> Path:
-    """Write a run to a folder, all or nothing, and give the folder."""
-    check_absent(folder)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name, samples in run.samples.items():
-            _write_lines(draft / f"samples_{name}.jsonl", samples)
-        (draft / "run.json").write_text(json.dumps(_record(run), indent=1) + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    return folder
-
-
-def without_secrets(told: Any) -> Any:
-    """Blank what looks like a secret, in arguments by name and within strings.
-
-    >>> without_secrets({"model": "m", "api_key": "xyz", "args": "base_url=u,token=abc"})
-    {'model': 'm', 'api_key': '***', 'args': 'base_url=u,token=***'}
-    """
-    if isinstance(told, Mapping):
-        return {
-            key: "***" if re.search(f"{_SECRET_NAME}$", str(key)) else without_secrets(value)
-            for key, value in told.items()
-        }
-    if isinstance(told, (list, tuple)):
-        return [without_secrets(value) for value in told]
-    if not isinstance(told, str):
-        return told
-    return re.sub(r"://[^/@\s]+@", "://***@", _SECRET_VALUE.sub(r"\1***", told))
-
-
-def _record(run: Run) -> Any:
-    return _plain(
-        {
-            "schema": SCHEMA,
-            "created": run.created,
-            "seconds": round(run.seconds, 1),
-            "command": without_secrets(sys.argv),
-            "selfcheck": __version__,
-            "packages": {name: _version(name) for name in _PACKAGES},
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "model": without_secrets(run.model),
-            "settings": without_secrets(run.settings),
-            "tasks": {name: asdict(task) for name, task in run.tasks.items()},
-        }
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Make a value strict JSON: NaN is no JSON, and becomes null."""
-    if isinstance(value, Interval):
-        return {"low": _plain(value.low), "high": _plain(value.high), "method": value.method}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(part) for part in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
-
-
-def _write_lines(path: Path, rows: Iterable[Any]) -> None:
-    with path.open("w", encoding="utf-8") as lines:
-        for row in rows:
-            lines.write(json.dumps(_plain(row)) + "\n")
 
 
 def _version(package: str) -> str | None:

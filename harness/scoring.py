@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 
 def best_choice(scores: Sequence[float], gold: Collection[int]) -> float:
@@ -24,3 +25,24 @@ def is_tied(scores: Sequence[float]) -> bool:
     True
     """
     return sum(score == max(scores) for score in scores) > 1
+
+
+def choice_evidence(
+    asked: Sequence[tuple[str, str]], scores: Sequence[tuple[float, bool]], controlled: bool
+) -> dict[str, Any]:
+    """Give what was asked and scored of one document, for the record.
+
+    Args:
+        asked: context and choice of each request; the second half are the answer-only control's.
+        scores: log-likelihood of each, and whether it is the greedy continuation.
+        controlled: whether there is such a second half.
+    """
+    told = [
+        {"choice": choice, "score": score, "greedy": greedy}
+        for (_, choice), (score, greedy) in zip(asked, scores, strict=True)
+    ]
+    half = len(told) // 2 if controlled else len(told)
+    evidence: dict[str, Any] = {"prompt": asked[0][0], "choices": told[:half]}
+    if controlled:
+        evidence |= {"answer_only_prompt": asked[-1][0], "answer_only": told[half:]}
+    return evidence

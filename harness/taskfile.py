@@ -12,7 +12,8 @@ from harness.data import DataRef
 from harness.errors import ConfigError, unknown
 
 REQUIRED = frozenset(
-    {"task", "dataset_path", "test_split", "cluster", "chance", "metric_list", "metadata"}
+    {"task", "dataset_path", "test_split", "cluster", "chance", "metric_list", "headline"}
+    | {"metadata"}
 )
 OPTIONAL = frozenset(
     {
@@ -84,7 +85,7 @@ class TaskFile:
             if key != "data_dir"
         ]
         if not faults:
-            faults += _metric_faults(common["metric_list"], common["chance"])
+            faults += _metric_faults(common)
         if faults:
             raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
         return cls(place, dict(config), common, own, metadata)
@@ -104,6 +105,12 @@ class TaskFile:
         """The lowest and highest value of each metric; None if unbounded."""
         entries = {e["metric"]: e.get("range", [0, 1]) for e in self.common["metric_list"]}
         return {name: tuple(bounds) if bounds else None for name, bounds in entries.items()}
+
+    @property
+    def headline(self) -> str | None:
+        """The metric that a leaderboard ranks by; None: it does not rank this task."""
+        told = self.common["headline"]
+        return None if told is None else str(told)
 
     @property
     def chance(self) -> Mapping[str, float | None]:
@@ -176,8 +183,11 @@ def _declared(place: str, merged: Mapping[str, Any]) -> Mapping[str, Any]:
     return declared
 
 
-def _metric_faults(entries: list[Mapping[str, Any]], chance: Mapping[str, Any]) -> Iterator[str]:
+def _metric_faults(common: Mapping[str, Any]) -> Iterator[str]:
+    entries, chance = common["metric_list"], common["chance"]
     names = [entry.get("metric") for entry in entries]
+    if common["headline"] not in {None, *names}:
+        yield unknown("metric as headline", str(common["headline"]), map(str, names))
     for entry in entries:
         for key in set(entry) - METRIC_KEYS:
             yield unknown(f"key of metric {entry.get('metric')!r}", str(key), METRIC_KEYS)

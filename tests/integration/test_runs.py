@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import ConfigError, MissingDataError, ModelError
 from harness.evaluate import Plan, run
-from harness.runs import check_absent, without_secrets, write_run
+from harness.run_files import check_absent, write_run
+from harness.secrets import without_secrets
 from harness.selection import build_manager, draw_subset, match_names
 from tests.doubles import FunctionLM
 from tests.tiny import save_tiny_gpt2
@@ -39,7 +40,7 @@ def test_run_record_says_what_was_measured_on_what_with_what(tmp_path):
     assert len(task["data"]["fingerprint"]) == 64
     assert task["data"]["loaded_from"] == "selfcheck-sample/sentiment/test.jsonl"
     assert told["settings"]["subset"] == 8 and told["settings"]["subset_seed"] == 3
-    assert told["packages"]["lm-eval"] and told["model"]["fingerprint"]
+    assert told["environment"]["packages"]["lm-eval"] and told["model"]["fingerprint"]
     lift = task["metrics"]["lift"]
     assert (
         lift["interval"]["low"] <= lift["value"] <= lift["interval"]["high"] and lift["chance"] == 0
@@ -199,7 +200,7 @@ def test_run_model_that_cannot_be_loaded_is_a_model_error(tmp_path):
 
 def test_write_run_is_complete_or_absent(tmp_path, monkeypatch):
     done = run(Plan("planted", (IMPORTANCE,), subset=2))
-    monkeypatch.setattr("harness.runs._record", lambda run: 1 / 0)
+    monkeypatch.setattr("harness.run_files._plain", lambda told: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_run(done, tmp_path / "runs" / "one")
     assert list((tmp_path / "runs").iterdir()) == []

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from harness.runs import Metric, TaskRun
+from harness.runs import TaskRun
 from harness.spread import Spread, spread
-from harness.stats import Interval
+from tests.records import task_run
 
 
 def task(base: str, **values: float | None) -> TaskRun:
-    none = Interval(0.0, 1.0, "none")
-    return TaskRun(
-        version=1.0,
-        source="s",
-        variant={},
-        variant_of=base,
-        data={},
-        documents=4,
-        prompts_cut=0,
-        answers_cut=0,
-        metrics={name: Metric(value, none, 4, None) for name, value in values.items()},
-    )
+    told = {name: [value] * 4 for name, value in values.items()}
+    return task_run(told, variant_of=base)
 
 
 def test_spread_over_three_variants():
