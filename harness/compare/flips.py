@@ -1,0 +1,82 @@
+"""The documents on which two models differ most."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.compare.pairing import Pairs
+from harness.run_files import Scores, StoredRun
+from harness.runs import TaskRun
+
+EXCERPT = 200
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A document on which the models differ.
+
+    Attributes:
+        metric: the one that it is chosen by, the task's headline.
+        values: metric -> base and candidate, of all that changed.
+        text: the beginning of the document, as it is: data, never to be interpreted.
+    """
+
+    task: str
+    doc_hash: str
+    metric: str
+    values: dict[str, tuple[float | None, float | None]]
+    text: str
+
+
+def find_flips(run: StoredRun, name: str, pairs: Pairs, limit: int) -> list[Flip]:
+    """Find the documents of a task whose headline metric changed most, those first.
+
+    Args:
+        run: where the documents' texts are.
+        limit: how many at most.
+    """
+    metric = _headline(run.tasks[name])
+    if metric not in pairs.base.values or metric not in pairs.candidate.values:
+        return []
+    change = np.nan_to_num(np.abs(pairs.candidate.values[metric] - pairs.base.values[metric]))
+    order = np.argsort(-change, kind="stable")[:limit]
+    chosen = {pairs.base.hashes[place]: int(place) for place in order if change[place] > 0}
+    texts = _texts(run, name, set(chosen))
+    return [
+        Flip(name, digest, metric, _changed(pairs.base, pairs.candidate, place), texts[digest])
+        for digest, place in chosen.items()
+    ]
+
+
+def _headline(task: TaskRun) -> str:
+    if task.headline is not None:
+        return task.headline
+    directed = [name for name, told in task.metrics.items() if told.higher_is_better is not None]
+    return directed[0] if directed else ""
+
+
+def _changed(
+    ours: Scores, theirs: Scores, place: int
+) -> dict[str, tuple[float | None, float | None]]:
+    told = {
+        name: (_known(column[place]), _known(theirs.values[name][place]))
+        for name, column in ours.values.items()
+        if name in theirs.values
+    }
+    return {name: values for name, values in told.items() if values[0] != values[1]}
+
+
+def _texts(run: StoredRun, task: str, hashes: set[str]) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for sample in run.samples(task) if hashes else ():
+        if sample["doc_hash"] in hashes:
+            texts = [text for text in (sample.get("doc") or {}).values() if isinstance(text, str)]
+            told[sample["doc_hash"]] = texts[0][:EXCERPT] if texts else ""
+    return told
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
