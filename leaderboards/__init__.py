@@ -1,1 +1,13 @@
-"""Tables over many runs. There is none yet."""
+"""Tables over many models, made from run records alone: works without torch.
+
+entries.py      Entry: a model with its runs; which of them go together
+comparable.py   whether the models' scores may stand in one table; their documents
+board.py        Line, Board, build_board: data in, data out
+ranking.py      Headline, Place: the mean over tasks, ranks, ties
+deltas.py       each model against the declared base, document by document
+notes.py        what the reader should know beside the numbers
+tables.py       long.csv and wide.csv <-> pandas
+markdown.py     board.md
+folder.py       the three files, written all or none
+commands.py     `selfcheck board`
+"""
