@@ -275,9 +275,9 @@ class ChoiceTask(SelfcheckTask):
         return Usage(total(cut), 0, total(tokens), 0)
 
     def conditions(self) -> dict[str, Any]:
-        """Say what scores depend on; the seed, where examples are drawn."""
-        seed = {"fewshot_seed": self.fewshot_seed} if self.config.num_fewshot else {}
-        return {**super().conditions(), **seed}
+        """Say what scores depend on; how examples are drawn, where there are some."""
+        shots = {"fewshot_seed": self.fewshot_seed, "fewshot_order": self.fewshot_order}
+        return {**super().conditions(), **(shots if self.config.num_fewshot else {})}
 
     def _accuracy(self, doc: Mapping[str, Any], results: Sequence[Score]) -> float:
         scores = [score for score, _ in results]

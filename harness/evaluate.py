@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness import failures
 from harness.base_task import NO_CHAT_TEMPLATE, SelfcheckTask, total
 from harness.data import doc_hash
@@ -23,7 +25,7 @@ from harness.errors import (
 )
 from harness.models import fingerprint, lacks_chat_template, resolve_model_args
 from harness.runs import Environment, Metric, Model, Record, Run, Settings, TaskRun
-from harness.secrets import without_secrets
+from harness.secrets import BLANK, without_secrets
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,8 @@ OPTIONS = (
     "num_fewshot", "limit",
 )  # fmt: skip
 """Options of lm-eval that a record keeps."""
-KEPT_ARGS = {"dtype", "max_length", "trust_remote_code", "attn_implementation"}
-"""What another checkpoint is loaded with, too."""
+OF_THE_MODEL = {"pretrained", "revision", "peft", "delta", "subfolder", "gguf_file", "tokenizer"}
+"""Arguments that name a model; all others say how it is run."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,27 @@ def like(record: Record, checkpoint: str) -> Plan:
         checkpoint: a folder (also of an adapter) or a name on the hub.
 
     Raises:
-        ConfigError: the recorded model was no checkpoint.
+        ConfigError: the record does not tell enough, or the recorded model was no checkpoint.
     """
-    if "pretrained" not in record.model.args:
-        raise ConfigError(
-            f"the recorded model ({record.model.backend}) was no checkpoint: score {checkpoint} "
-            "with `selfcheck run` and give the folder of that run"
-        )
-    told = record.settings
-    args = {name: value for name, value in record.model.args.items() if name in KEPT_ARGS}
+    model, told = record.model, record.settings
+    hint = f"score {checkpoint} with `selfcheck run` and give the folder of that run"
+    if record.imported:
+        raise ConfigError(f"lm-eval's output does not tell all that was asked for: {hint}")
+    if "pretrained" not in model.args:
+        raise ConfigError(f"the recorded model ({model.backend}) was no checkpoint: {hint}")
+    asked = {**model.args, **msgspec.structs.asdict(told)}
+    hidden = [name for name, value in asked.items() if BLANK in str(value)]
+    if hidden:
+        raise ConfigError(f"secrets are not recorded ({', '.join(hidden)}): {hint}")
+    args = {name: value for name, value in model.args.items() if name not in OF_THE_MODEL}
+    if model.dtype is not None:
+        args.setdefault("dtype", model.dtype.removeprefix("torch."))
     seeds = {"numpy_random_seed": told.numpy_seed, "torch_random_seed": told.torch_seed}
     seeds |= {"random_seed": told.random_seed, "fewshot_random_seed": told.fewshot_seed}
     options = {name: getattr(told, name) for name in OPTIONS}
     return Plan(
-        model=record.model.backend,
+        model=model.backend,
+        batch_size="auto" if model.batch_size is None else model.batch_size,
         model_args={**args, "pretrained": checkpoint},
         tasks=tuple(dict.fromkeys(task.variant_of for task in record.tasks.values())),
         subset=told.subset,

@@ -9,7 +9,7 @@ process scores, the others wait for it.
 
 from __future__ import annotations
 
-import os
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from functools import cached_property
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness.gate import Check, GateConfig, Planned
+    from harness.gate import Check, GateConfig, Planned, Verdict
     from harness.run_files import StoredRun
 
-RUN_UID = "PYTEST_XDIST_TESTRUNUID"
+OPTIONS = ("baseline", "candidate", "config", "output")
 _gate = pytest.StashKey["Gate"]()
 
 
@@ -39,11 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the baseline and the margins, so that a wrong one stops before anything runs."""
     config.addinivalue_line("markers", "selfcheck: a check of the selfcheck gate")
-    told = {name: config.getoption(f"selfcheck_{name}") for name in ("baseline", "candidate")}
-    if not any(told.values()):
+    given = [name for name in OPTIONS if config.getoption(f"selfcheck_{name}")]
+    if not given:
         return
-    for name, value in told.items():
-        if not value:
+    for name in ("baseline", "candidate"):
+        if name not in given:
             raise pytest.UsageError(f"--selfcheck-{name} is missing: a gate compares two runs")
     from harness.errors import SelfcheckError, printable
 
@@ -69,6 +69,7 @@ class Gate:
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        from harness.errors import ConfigError
         from harness.gate import planned, read_config
         from harness.run_files import RECORD, check_absent, read_run
 
@@ -79,35 +80,39 @@ class Gate:
         self.planned: list[Planned] = planned(self.baseline, self.config, self.strict)
         self.candidate: str = config.getoption("selfcheck_candidate")
         self.output: Path | None = config.getoption("selfcheck_output")
+        worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self.testrun: str | None = worker["testrunuid"] if worker else None
         self.is_run = Path(self.candidate, RECORD).exists()
-        if self.is_run:
-            read_run(Path(self.candidate))
-        else:
+        if not self.is_run:
             self._check_checkpoint()
-            if self.output and RUN_UID not in os.environ:
-                check_absent(self.output)
+        else:
+            read_run(Path(self.candidate))
+            if self.output:
+                raise ConfigError("--selfcheck-output is for a checkpoint; the candidate is a run")
+        if self.output and worker is None:
+            check_absent(self.output)
 
     def _check_checkpoint(self) -> None:
         from harness.errors import ConfigError
         from harness.evaluate import like
+        from harness.selection import build_manager, match_names
 
         path = Path(self.candidate)
-        is_hub_name = not path.is_absolute() and len(path.parts) <= 2 and path.parts[:1] != ("..",)
-        if not path.exists() and not is_hub_name:
+        local = path.is_absolute() or self.candidate.startswith(".") or len(path.parts) > 2
+        if not path.exists() and (local or Path(path.parts[0]).exists()):
             raise ConfigError(f"--selfcheck-candidate {path}: there is no such run or checkpoint")
-        like(self.baseline.record, self.candidate)
+        plan = like(self.baseline.record, self.candidate)
+        match_names(plan.tasks, build_manager(plan.include_path))
 
     @cached_property
-    def outcome(self) -> dict[str, Check] | Exception:
-        """The checks by name; or the error that kept them from being made."""
-        from harness.errors import SelfcheckError
+    def outcome(self) -> Verdict | Exception:
+        """What came of it; or the error that kept it from being made, which is not tried again."""
         from harness.gate import gate
 
         try:
-            checks = gate(self.baseline, self._scored(), self.config, self.strict)
-        except SelfcheckError as err:
+            return gate(self.baseline, self._scored(), self.config, self.strict)
+        except Exception as err:
             return err
-        return {check.name: check for check in checks}
 
     def _scored(self) -> StoredRun:
         from filelock import FileLock
@@ -118,7 +123,7 @@ class Gate:
 
         if self.is_run:
             return read_run(Path(self.candidate))
-        folder = self.output or _shared_folder()
+        folder = self.output or self._shared_folder()
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not (folder / RECORD).exists():
@@ -128,13 +133,13 @@ class Gate:
                 write_run(done, folder)
         return read_run(folder, name=Path(self.candidate).name)
 
-
-def _shared_folder() -> Path:
-    """Give a folder that the workers of one pytest-xdist run share, or a new one."""
-    uid = os.environ.get(RUN_UID)
-    if uid is None:
-        return Path(tempfile.mkdtemp(prefix="selfcheck-")) / "run"
-    return Path(tempfile.gettempdir()) / f"selfcheck-{uid}" / "run"
+    def _shared_folder(self) -> Path:
+        """Give a folder that the workers of one run of pytest-xdist share, or a new one."""
+        if self.testrun is None:
+            return Path(tempfile.mkdtemp(prefix="selfcheck-")) / "run"
+        told = f"{self.baseline.id} {Path(self.candidate).absolute()}".encode()
+        name = f"selfcheck-{self.testrun}-{hashlib.sha256(told).hexdigest()[:12]}"
+        return Path(tempfile.gettempdir()) / name / "run"
 
 
 class GateCollector(pytest.Collector):
@@ -159,11 +164,14 @@ class GateItem(pytest.Item):
 
     def runtest(self) -> None:
         """Pass, fail, or skip what the documents cannot settle (or fail, as configured)."""
+        from harness.errors import printable
+
         told = self.config.stash[_gate]
         if isinstance(told.outcome, Exception):
             raise told.outcome
-        check = told.outcome[self.name]
+        check = next(check for check in told.outcome.checks if check.name == self.name)
         self.user_properties += list(_properties(check))
+        self.add_report_section("call", "notes", printable("\n".join(told.outcome.notes)))
         if check.status == "inconclusive" and told.config.inconclusive == "skip":
             pytest.skip(f"inconclusive: {check.reason}")
         if check.status != "pass":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -76,7 +79,7 @@ def plain_table(left: Sequence[str], right: Sequence[str], last: Sequence[str] =
     """Begin a table without lines: names on the left, numbers on the right, then words again."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in left:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")  # a narrow terminal costs names, never numbers
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     for name in last:
@@ -85,8 +88,21 @@ def plain_table(left: Sequence[str], right: Sequence[str], last: Sequence[str] =
 
 
 def print_all(told: RenderableType, width: int) -> None:
-    """Print to the terminal, or this wide where there is none."""
-    Console(width=None if sys.stdout.isatty() else width).print(told)
+    """Print to the terminal, or this wide where there is none.
+
+    Raises:
+        BrokenPipeError: nobody reads any more (rich itself would end the process with status 1).
+    """
+    lines = io.StringIO()
+    on_terminal = sys.stdout.isatty()
+    size = shutil.get_terminal_size().columns if on_terminal else width
+    Console(file=lines, width=size, force_terminal=on_terminal).print(told)
+    try:
+        sys.stdout.write(lines.getvalue())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or exit would complain
+        raise
 
 
 def show_number(number: float | None) -> str:

@@ -10,15 +10,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from harness import __version__, stats
 from harness.secrets import without_secrets
 from harness.stats import Interval
 
 SCHEMA = 2
+Count = Annotated[int, Meta(ge=0)]
 PACKAGES = ("selfcheck-harness", "lm-eval", "torch", "transformers", "datasets", "peft", "numpy")
 
 
@@ -36,7 +37,7 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     value: float | None
     interval: Interval
-    n: int
+    n: Count
     chance: float | None
     higher_is_better: bool | None
     bounds: tuple[float, float] | None
@@ -85,6 +86,7 @@ class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tokens_in, tokens_out: of all prompts, or contexts and choices, and of all answers, however
             many of them were cached or shared; None: nobody can tell.
         failed: why there are no metrics.
+        sampled: whether the documents are kept beside the record, not only these numbers.
     """
 
     version: str | float | None
@@ -94,13 +96,14 @@ class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: dict[str, Any]
     conditions: dict[str, Any]
     headline: str | None
-    documents: int
-    prompts_cut: int | None
-    answers_cut: int | None
-    tokens_in: int | None
-    tokens_out: int | None
+    documents: Count
+    prompts_cut: Count | None
+    answers_cut: Count | None
+    tokens_in: Count | None
+    tokens_out: Count | None
     metrics: dict[str, Metric] = {}
     failed: str | None = None
+    sampled: bool = False
 
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -25,9 +25,15 @@ def build_manager(
     Args:
         include_path: the other folders.
         metadata: handed to every task, which reads the keys it knows.
+
+    Raises:
+        ConfigError: one of the folders is not there.
     """
     from lm_eval.tasks import TaskManager
 
+    for folder in include_path:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"--include_path {folder}: there is no such folder")
     folders = [tasks_path(), *include_path]
     return TaskManager(include_path=folders, include_defaults=False, metadata=dict(metadata or {}))
 

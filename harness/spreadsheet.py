@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-_STARTS = "=+-@＝＋－＠"
+_STARTS = "=+-@＝＋－＠−"
 _AFTER_SEMICOLON = re.compile(rf"""(;[ "']*)([{re.escape(_STARTS)}])""")
 _ESCAPE = re.compile(
     r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4}))"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.compare import incomparable, unknown_of
 from harness.errors import ComparisonError
-from harness.run_files import Scores
+from harness.run_scores import Scores
 from harness.runs import TaskRun
 from leaderboards.entries import Entry
 

@@ -104,6 +104,7 @@ def store(
     numbers: Sequence[int] | None = None,
     settings: Mapping[str, Any] | None = None,
     fingerprint: str | None = None,
+    keep_samples: bool = True,
     **changed: Any,
 ) -> StoredRun:
     """Write a run of tasks with these values, and read it back.
@@ -114,5 +115,6 @@ def store(
         name: task_run(told, clusters, **{"variant_of": name, **changed})
         for name, told in values.items()
     }
-    rows = {name: samples(told, clusters, numbers) for name, told in values.items()}
+    kept = values if keep_samples else {}
+    rows = {name: samples(told, clusters, numbers) for name, told in kept.items()}
     return read_run(write_run(make_run(tasks, rows, settings, fingerprint=fingerprint), folder))

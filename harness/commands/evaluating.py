@@ -104,15 +104,22 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         skip_unavailable=args.skip_unavailable,
         batch_size=config.batch_size,
         device=config.device,
-        include_path=(config.include_path,) if config.include_path else (),
+        include_path=(Path(config.include_path).resolve(),) if config.include_path else (),
         variants=_axes(args.variants),
-        metadata=config.metadata,
+        metadata=_own_metadata(config),
         options={
             **{name: getattr(config, name) for name in passed_on},
             **dict(zip(seeds, config.seed or [None] * 4, strict=True)),
         },
     )
     return _run_and_show(plan, folder)
+
+
+def _own_metadata(config: Any) -> dict[str, Any]:
+    """Take out of the metadata the model's arguments, which lm-eval merges into it."""
+    args = config.model_args or {}
+    told = config.metadata or {}
+    return {key: value for key, value in told.items() if key not in args or args[key] != value}
 
 
 def _axes(told: str | None) -> frozenset[str]:

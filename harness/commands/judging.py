@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +88,21 @@ def compare(args: argparse.Namespace, rest: list[str]) -> int:
         print_all(output.as_text(told), output.WIDTH)
     else:
         write = output.as_csv if args.format == "csv" else output.as_json
-        print(write(told), end="")
+        print(write(told), end="", flush=True)
     return 0
 
 
 def gate(args: argparse.Namespace, rest: list[str]) -> int:
     """Say whether a candidate may ship."""
-    from harness.gate import EXIT, output, read_config, status_of
+    from harness.gate import EXIT, output, read_config
     from harness.gate import gate as check
     from harness.report import print_all
     from harness.run_files import read_run
 
     config, strict = read_config(args.config), args.config is not None
-    checks = check(read_run(args.baseline), read_run(args.candidate), config, strict)
+    verdict = check(read_run(args.baseline), read_run(args.candidate), config, strict)
     if args.junit:
-        output.write_junit(checks, args.junit)
-    print_all(output.as_text(checks), output.WIDTH)
-    return EXIT[status_of(checks)]
+        output.write_junit(verdict, args.junit)
+    with suppress(BrokenPipeError):  # the status tells, whoever reads
+        print_all(output.as_text(verdict), output.WIDTH)
+    return EXIT[verdict.status]

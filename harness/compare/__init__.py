@@ -1,11 +1,13 @@
 """Two runs in pairs: document by document, with the doubt that is left.
 
 `pairing`: which documents are the same, and whether runs may be compared; `rows`: a row per metric;
-`flips`: the documents that changed most; `comparison`: all of it; `output`: text, CSV, JSON.
+`flips`: the documents that changed most; `notes`: how the runs differ; `comparison`: all of it;
+`output`: text, CSV, JSON.
 """
 
 from harness.compare.comparison import Comparison, compare
 from harness.compare.flips import Flip
+from harness.compare.notes import documents_note, notes_on
 from harness.compare.pairing import Pairs, incomparable, pair_documents, unknown_of
 from harness.compare.rows import Row, compare_task
 
@@ -16,7 +18,9 @@ __all__ = [
     "Row",
     "compare",
     "compare_task",
+    "documents_note",
     "incomparable",
+    "notes_on",
     "pair_documents",
     "unknown_of",
 ]

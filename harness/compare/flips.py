@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.compare.pairing import Pairs
-from harness.run_files import Scores, StoredRun
+from harness.run_files import StoredRun
+from harness.run_scores import Scores
 from harness.runs import TaskRun
 
 EXCERPT = 200

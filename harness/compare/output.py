@@ -24,7 +24,13 @@ TESTS = {"exact McNemar": "m", "paired permutation": "s", "unpaired, from interv
 FOOT = """\
 difference = candidate - base, with its 95% interval; p: adjusted by Holm over all rows
 (m exact McNemar, s sign-flip permutation over clusters, u unpaired);
-n: documents in both (base, candidate); mde: smallest difference found with 80% power"""
+n: documents in both (base, candidate); mde: smallest difference found with 80% power,
+at 5% over all rows"""
+COLUMNS = [
+    "task", "metric", "base", "candidate", "difference", "low", "high", "interval", "test", "p",
+    "adjusted_p", "n", "n_base", "n_candidate", "detectable", "higher_is_better", "verdict",
+    "base_run", "candidate_run",
+]  # fmt: skip
 EXCERPT = 60
 WIDTH = 150
 
@@ -45,16 +51,12 @@ def as_text(told: Comparison) -> Group:
 def as_csv(told: Comparison) -> str:
     """Write the rows as CSV; texts that a spreadsheet would execute are neutralised."""
     lines = io.StringIO()
-    writer = csv.DictWriter(lines, list(_row_record(told.rows[0])) if told.rows else ["task"])
+    writer = csv.DictWriter(lines, COLUMNS)
     writer.writeheader()
+    runs = {"base_run": told.base.id, "candidate_run": told.candidate.id}
     for row in told.rows:
-        record = _row_record(row)
-        writer.writerow(
-            {
-                name: guard(value) if isinstance(value, str) else value
-                for name, value in record.items()
-            }
-        )
+        cells = {**_row_record(row), **runs}
+        writer.writerow({name: _cell(value) for name, value in cells.items()})
     return lines.getvalue()
 
 
@@ -68,6 +70,12 @@ def as_json(told: Comparison) -> str:
         "notes": told.notes,
     }
     return json.dumps(record, indent=1) + "\n"
+
+
+def show_counts(row: Row) -> str:
+    """Write on how many documents a row rests; of both runs, where that differs."""
+    same = row.n == row.n_base == row.n_candidate
+    return str(row.n) if same else f"{row.n} ({row.n_base}, {row.n_candidate})"
 
 
 def describe(run: StoredRun) -> str:
@@ -119,7 +127,6 @@ def _rows_table(rows: list[Row]) -> Table:
 
 
 def _cells(row: Row) -> list[str]:
-    counts = {row.n_base, row.n_candidate, row.n}
     p = show_number(row.adjusted_p) + (f" {TESTS.get(row.test, '')}" if row.p is not None else "")
     return [
         show_number(row.base),
@@ -127,7 +134,7 @@ def _cells(row: Row) -> list[str]:
         "-" if row.difference is None else f"{row.difference:+.3f}",
         show_interval(row.interval),
         p,
-        str(row.n) if len(counts) == 1 else f"{row.n} ({row.n_base}, {row.n_candidate})",
+        show_counts(row),
         show_number(row.detectable),
     ]
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ComparisonError
-from harness.run_files import Scores, StoredRun
+from harness.run_files import StoredRun
+from harness.run_scores import Scores
 from harness.runs import TaskRun
 
 
@@ -35,7 +36,7 @@ def pair_documents(base: StoredRun, candidate: StoredRun, name: str) -> Pairs | 
     """Pair the documents of a task by their hashes; None if one of the runs has no samples of it.
 
     Raises:
-        ComparisonError: the runs have no document of the task in common.
+        ComparisonError: the runs have no document of the task in common, or other clusters.
         RecordError: samples are damaged.
     """
     if not (base.has_samples(name) and candidate.has_samples(name)):
@@ -50,13 +51,21 @@ def pair_documents(base: StoredRun, candidate: StoredRun, name: str) -> Pairs | 
         )
     chosen = _take(ours, [here[digest] for digest in common])
     other = _take(theirs, [there[digest] for digest in common])
+    if chosen.clusters != other.clusters:
+        raise ComparisonError(f"{name}: {base.name} and {candidate.name} have other clusters")
     return Pairs(chosen, other, _codes(chosen.clusters))
 
 
 def incomparable(base: TaskRun, candidate: TaskRun) -> list[str]:
     """Name what keeps two runs of a task from being compared; what is unknown does not."""
     ours, theirs = _identity(base), _identity(candidate)
-    return [
+    turned = [
+        f"other direction of {name}"
+        for name, metric in base.metrics.items()
+        if name in candidate.metrics
+        and metric.higher_is_better is not candidate.metrics[name].higher_is_better
+    ]
+    return turned + [
         f"other {what}: {ours[what]!r} and {theirs[what]!r}"
         for what in ours
         if what in theirs and None not in (ours[what], theirs[what]) and ours[what] != theirs[what]
@@ -71,11 +80,12 @@ def unknown_of(base: TaskRun, candidate: TaskRun) -> list[str]:
 
 
 def _identity(task: TaskRun) -> dict[str, Any]:
-    version = None if task.version is None else str(task.version)
+    fewshot = task.data.get("fewshot")
+    shown = fewshot if isinstance(fewshot, dict) else {}
     return {
-        "task version": version,
+        "task version": None if task.version is None else str(task.version),
         "data (fingerprint of the split)": task.data.get("fingerprint"),
-        "few-shot examples (fingerprint)": (task.data.get("fewshot") or {}).get("fingerprint"),
+        "few-shot examples (fingerprint)": shown.get("fingerprint"),
         "cluster": task.data.get("cluster"),
         **task.conditions,
     }

@@ -30,7 +30,7 @@ class Row:
         p, adjusted_p: two-sided; Holm's over the whole comparison.
         n: documents to which it applies in both runs; unpaired: the smaller of both numbers.
         n_base, n_candidate: documents to which it applies in each.
-        detectable: the smallest true difference found with 80% power.
+        detectable: the smallest true difference found with 80% power at 5% over all tests.
         higher_is_better: its direction; None if it has none.
     """
 
@@ -62,22 +62,30 @@ class Row:
         return "better" if rises == self.higher_is_better else "worse"
 
 
-def compare_task(base: TaskRun, candidate: TaskRun, name: str, pairs: Pairs | None) -> list[Row]:
+def shared_metrics(base: TaskRun, candidate: TaskRun) -> dict[str, Metric]:
+    """Give the metrics that both runs of a task have, as the base has them."""
+    return {name: metric for name, metric in base.metrics.items() if name in candidate.metrics}
+
+
+def compare_task(
+    base: TaskRun, candidate: TaskRun, name: str, pairs: Pairs | None, tests: int = 1
+) -> list[Row]:
     """Compare every metric that both runs of a task have; p is not adjusted yet.
 
     Args:
         pairs: the documents; None compares the recorded means, unpaired.
+        tests: how many rows there will be in all; what is detectable depends on it.
     """
-    shared = {name: metric for name, metric in base.metrics.items() if name in candidate.metrics}
+    shared = shared_metrics(base, candidate)
     if pairs is None:
         return [
             _unpaired(name, metric, ours, candidate.metrics[metric])
             for metric, ours in shared.items()
         ]
-    return [_paired(name, metric, ours, pairs) for metric, ours in shared.items()]
+    return [_paired(name, metric, ours, pairs, tests) for metric, ours in shared.items()]
 
 
-def _paired(task: str, name: str, metric: Metric, pairs: Pairs) -> Row:
+def _paired(task: str, name: str, metric: Metric, pairs: Pairs, tests: int) -> Row:
     base, candidate = pairs.base.values[name], pairs.candidate.values[name]
     both = ~(np.isnan(base) | np.isnan(candidate))
     ours, theirs, clusters = base[both], candidate[both], pairs.clusters[both]
@@ -95,7 +103,7 @@ def _paired(task: str, name: str, metric: Metric, pairs: Pairs) -> Row:
         n=int(both.sum()),
         n_base=int((~np.isnan(base)).sum()),
         n_candidate=int((~np.isnan(candidate)).sum()),
-        detectable=stats.detectable_effect(theirs - ours, clusters),
+        detectable=stats.detectable_effect(theirs - ours, clusters, tests=tests),
         higher_is_better=metric.higher_is_better,
     )
 

@@ -4,7 +4,7 @@
 for a log, JUnit XML.
 """
 
-from harness.gate.checks import EXIT, Check, Planned, Status, gate, judge, planned, status_of
+from harness.gate.checks import EXIT, Check, Planned, Status, Verdict, gate, judge, planned
 from harness.gate.margins import GateConfig, Margin, read_config
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "Margin",
     "Planned",
     "Status",
+    "Verdict",
     "gate",
     "judge",
     "planned",
     "read_config",
-    "status_of",
 ]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, NamedTuple
 
 from harness import stats
-from harness.compare import Row, compare_task, incomparable, pair_documents
+from harness.compare import (
+    Row,
+    compare_task,
+    documents_note,
+    incomparable,
+    notes_on,
+    pair_documents,
+)
 from harness.errors import ComparisonError, ConfigError
 from harness.gate.margins import GateConfig, Margin, check_names
 from harness.run_files import StoredRun
@@ -19,6 +27,10 @@ Status = Literal["pass", "fail", "inconclusive", "not comparable"]
 EXIT: dict[Status, int] = {"pass": 0, "fail": 3, "inconclusive": 4, "not comparable": 5}
 """Exit statuses; 1 and 2 are Python's and the argument parser's."""
 GRAVEST: tuple[Status, ...] = ("fail", "not comparable", "inconclusive", "pass")
+
+
+ALL = "all metrics"
+"""Stands for the metrics of a task that failed in the baseline: nobody knows them."""
 
 
 class Planned(NamedTuple):
@@ -54,9 +66,22 @@ class Check:
         return f"{self.task}::{self.metric}"
 
 
-def status_of(checks: Sequence[Check]) -> Status:
-    """Give the gravest status: a failure first, then what could not be compared at all."""
-    return next(status for status in GRAVEST if any(check.status == status for check in checks))
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says.
+
+    Attributes:
+        notes: how the runs differ, and what was not gated.
+    """
+
+    checks: list[Check]
+    notes: list[str]
+
+    @property
+    def status(self) -> Status:
+        """The gravest of all: a failure first, then what could not be compared at all."""
+        found = {check.status for check in self.checks}
+        return next(status for status in GRAVEST if status in found)
 
 
 def planned(baseline: StoredRun, config: GateConfig, strict: bool = True) -> list[Planned]:
@@ -74,7 +99,7 @@ def planned(baseline: StoredRun, config: GateConfig, strict: bool = True) -> lis
     for name, task in baseline.tasks.items():
         margins = config.of_task(name)
         if task.failed and margins:
-            checks.append(Planned(name, "all metrics", Margin(0.0, "higher")))
+            checks.append(Planned(name, ALL, Margin(0.0)))
         checks += [
             Planned(name, metric, _directed(name, metric, margin, task))
             for metric, margin in margins.items()
@@ -86,20 +111,26 @@ def planned(baseline: StoredRun, config: GateConfig, strict: bool = True) -> lis
 
 
 def _directed(name: str, metric: str, margin: Margin, task: TaskRun) -> Margin:
+    recorded = task.metrics[metric]
+    if recorded.bounds is not None and margin.margin >= recorded.bounds[1] - recorded.bounds[0]:
+        low, high = recorded.bounds
+        raise ConfigError(
+            f"{metric} of {name} lies between {low:g} and {high:g}: a margin of "
+            f"{margin.margin:g} holds nothing"
+        )
     if margin.better is not None:
         return margin
-    higher = task.metrics[metric].higher_is_better
-    if higher is None:
+    if recorded.higher_is_better is None:
         raise ConfigError(
             f"{metric} of {name} has no direction of its own: give it one, as in "
             f"`{metric}: {{margin: {margin.margin:g}, better: higher}}`"
         )
-    return Margin(margin.margin, "higher" if higher else "lower")
+    return Margin(margin.margin, "higher" if recorded.higher_is_better else "lower")
 
 
 def gate(
     baseline: StoredRun, candidate: StoredRun, config: GateConfig, strict: bool = True
-) -> list[Check]:
+) -> Verdict:
     """Check every gated metric of the baseline on the candidate.
 
     Args:
@@ -110,14 +141,19 @@ def gate(
         RecordError: samples are damaged.
     """
     checks: list[Check] = []
+    common = [name for name in baseline.tasks if name in candidate.tasks]
+    notes = notes_on(baseline, candidate, common)
     for name, wanted in groupby(planned(baseline, config, strict), key=lambda told: told.task):
         mine = list(wanted)
         fault = _fault(baseline, candidate, name)
         if fault is None:
-            checks += _check_task(baseline, candidate, name, mine)
+            told, more = _check_task(baseline, candidate, name, mine)
+            checks, notes = checks + told, notes + more
         else:
-            checks += [Check(*told, *fault) for told in mine]
-    return checks
+            checks += [Check(*one, *fault) for one in mine]
+    gated = {check.task for check in checks}
+    left = [name for name in baseline.tasks if name not in gated]
+    return Verdict(checks, notes + ([f"not gated: {', '.join(left)}"] if left else []))
 
 
 def _fault(baseline: StoredRun, candidate: StoredRun, name: str) -> tuple[Status, str] | None:
@@ -134,31 +170,45 @@ def _fault(baseline: StoredRun, candidate: StoredRun, name: str) -> tuple[Status
 
 def _check_task(
     baseline: StoredRun, candidate: StoredRun, name: str, wanted: Sequence[Planned]
-) -> list[Check]:
+) -> tuple[list[Check], list[str]]:
     ours, theirs = baseline.tasks[name], candidate.tasks[name]
     try:
         pairs = pair_documents(baseline, candidate, name)
     except ComparisonError as err:
-        return [Check(*told, "not comparable", str(err)) for told in wanted]
+        return [Check(*told, "not comparable", str(err)) for told in wanted], []
     rows = {row.metric: row for row in compare_task(ours, theirs, name, pairs)}
-    have = theirs.data.get("documents")
-    return [_check(told, rows.get(told.metric), have) for told in wanted]
+    size = Size(len(pairs) if pairs else theirs.documents, theirs.data.get("documents"))
+    checks = [_check(told, rows.get(told.metric), size) for told in wanted]
+    return checks, documents_note(baseline, candidate, name, pairs)
 
 
-def _check(told: Planned, row: Row | None, documents: int | None) -> Check:
+class Size(NamedTuple):
+    """How many documents of a task were compared, and how many its split has (None: unknown)."""
+
+    compared: int
+    split: int | None
+
+
+def _check(told: Planned, row: Row | None, size: Size) -> Check:
     if row is None:
         return Check(*told, "not comparable", "the candidate has no such metric")
+    if row.n_base and not row.n_candidate:
+        lost = f"it applies to {row.n_base} documents of the baseline, and to none of the candidate"
+        return Check(*told, "fail", lost, row)
     gain = _as_gain(row, lower_is_better=told.margin.better == "lower")
     if gain is None:
         reason = f"no difference can be told: {row.interval.method}"
         return Check(*told, "inconclusive", reason, row)
     value, interval = gain
     status, reason = judge(interval, told.margin.margin)
-    settle = None
-    if status == "inconclusive":
-        settle = stats.documents_to_settle(value, interval, told.margin.margin, row.n)
-        reason += f"; about {settle:,} documents would settle it" if settle else ""
-        reason += f" (the split has {documents:,})" if settle and documents else ""
+    if status != "inconclusive":
+        return Check(*told, status, reason, row)
+    needed = stats.documents_to_settle(value, interval, told.margin.margin, row.n)
+    if needed is None:
+        return Check(*told, status, f"{reason}; no number of documents would settle it", row)
+    settle = math.ceil(needed * size.compared / row.n)  # it may apply to some of them only
+    reason += f"; about {settle:,} documents would settle it"
+    reason += f" (the split has {size.split:,})" if size.split else ""
     return Check(*told, status, reason, row, settle)
 
 

@@ -80,6 +80,8 @@ def check_names(config: GateConfig, tasks: Mapping[str, TaskRun]) -> None:
     Raises:
         ConfigError: names every metric and task that no run has, with the nearest one.
     """
+    if any(task.failed for task in tasks.values()):  # whose metrics nobody knows
+        return
     metrics = {metric for task in tasks.values() for metric in task.metrics}
     faults = [
         unknown("metric in margins", name, metrics)
@@ -106,11 +108,19 @@ def _faults(told: Any) -> Iterator[str]:
     groups = [told.get("margins"), *_values(told.get("tasks"))]
     for group in groups:
         for name, entry in group.items() if isinstance(group, Mapping) else ():
-            if isinstance(entry, Mapping):
-                yield from _unknown_keys(f"key of {name}", entry, Margin)
-            margin = entry.get("margin") if isinstance(entry, Mapping) else entry
-            if isinstance(margin, (int, float)) and not (math.isfinite(margin) and margin >= 0):
-                yield f"margin of {name}: must be 0 or more, got {margin}"
+            yield from _entry_faults(str(name), entry)
+
+
+def _entry_faults(name: str, entry: Any) -> Iterator[str]:
+    if isinstance(entry, Mapping):
+        yield from _unknown_keys(f"key of {name}", entry, Margin)
+    margin = entry.get("margin") if isinstance(entry, Mapping) else entry
+    if entry is None:
+        return
+    if isinstance(margin, bool) or not isinstance(margin, (int, float)):
+        yield f"margin of {name}: must be a number, got {margin!r} (YAML reads 1.0e-2, not 1e-2)"
+    elif not (math.isfinite(margin) and margin >= 0):
+        yield f"margin of {name}: must be 0 or more, got {margin}"
 
 
 def _unknown_keys(what: str, told: Mapping[Any, Any], kind: type[Struct]) -> Iterator[str]:

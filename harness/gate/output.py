@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 from rich.console import Group
 from rich.text import Text
 
+from harness.compare.output import show_counts
 from harness.errors import ConfigError, printable
-from harness.gate.checks import Check, Status, status_of
+from harness.gate.checks import Check, Status, Verdict
 from harness.report import plain_table, show_interval, show_number
 
 WIDTH = 140
@@ -29,46 +30,56 @@ JUNIT: dict[Status, str | None] = {
 }
 
 
-def as_text(checks: Sequence[Check]) -> Group:
-    """Lay checks out: a line each, what kept some from being made, and the sum."""
+def as_text(verdict: Verdict) -> Group:
+    """Lay checks out: a line each, the reasons that the line does not show, notes, the sum."""
     table = plain_table(
-        ("", "task", "metric"), ("base", "candidate", "change", "margin", "n", "would settle")
+        ("task", "metric"),
+        ("base", "candidate", "change", "margin", "n (base, candidate)", "would settle"),
+        ("status",),
     )
-    for check in checks:
+    for check in verdict.checks:
         cells = [Text(printable(cell)) for cell in _cells(check)]
-        table.add_row(Text(check.status, STYLES[check.status]), *cells)
-    lost: dict[str, list[str]] = {}
-    for check in checks:
-        if check.row is None:
-            lost.setdefault(f"{check.task}: {check.reason}", []).append(check.metric)
-    reasons = [Text(printable(f"{reason} ({', '.join(names)})")) for reason, names in lost.items()]
-    return Group(table, *reasons, Text(summary(checks), style=STYLES[status_of(checks)]))
+        table.add_row(*cells, Text(check.status, STYLES[check.status]))
+    lines = [*_reasons(verdict.checks), *(f"note: {note}" for note in verdict.notes)]
+    last = Text(summary(verdict), style=STYLES[verdict.status])
+    return Group(table, *(Text(printable(line)) for line in lines), last)
 
 
 def _cells(check: Check) -> list[str]:
     row, names = check.row, [check.task, check.metric]
-    sign = "-" if check.margin.better == "higher" else "+"
-    margin = f"{sign}{check.margin.margin:g}"
+    sign = {"higher": "-", "lower": "+", None: ""}[check.margin.better]
+    margin = f"{sign}{check.margin.margin:g}" if sign else ""
     if row is None:
         return [*names, "-", "-", "-", margin, "-", ""]
     settle = f"{check.settle:,}" if check.settle else ""
     values = [show_number(row.base), show_number(row.candidate), show_interval(row.interval)]
-    return [*names, *values, margin, str(row.n), settle]
+    return [*names, *values, margin, show_counts(row), settle]
 
 
-def summary(checks: Sequence[Check]) -> str:
+def _reasons(checks: Sequence[Check]) -> list[str]:
+    """Give the reasons of what did not pass and has no interval or number to show for it."""
+    lost: dict[str, list[str]] = {}
+    for check in checks:
+        told = check.row is not None and check.row.interval.low is not None
+        if check.status != "pass" and not (told and (check.settle or check.status == "fail")):
+            lost.setdefault(f"{check.task}: {check.reason}", []).append(check.metric)
+    return [f"{reason} ({', '.join(names)})" for reason, names in lost.items()]
+
+
+def summary(verdict: Verdict) -> str:
     """Sum checks up in a line."""
-    counts = Counter(check.status for check in checks)
+    counts = Counter(check.status for check in verdict.checks)
     told = ", ".join(f"{counts[status]} {status}" for status in STYLES if counts[status])
-    return f"gate: {status_of(checks).upper()} ({told})"
+    return f"gate: {verdict.status.upper()} ({told})"
 
 
-def write_junit(checks: Sequence[Check], file: Path) -> None:
+def write_junit(verdict: Verdict, file: Path) -> None:
     """Write JUnit XML: inconclusive is skipped, not comparable an error.
 
     Raises:
         ConfigError: the file cannot be written.
     """
+    checks = verdict.checks
     counts = Counter(JUNIT[check.status] for check in checks)
     suite = ElementTree.Element(
         "testsuite",
@@ -85,6 +96,7 @@ def write_junit(checks: Sequence[Check], file: Path) -> None:
         kind = JUNIT[check.status]
         if kind:
             ElementTree.SubElement(case, kind, message=printable(check.reason))
+    ElementTree.SubElement(suite, "system-out").text = printable("\n".join(verdict.notes))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)

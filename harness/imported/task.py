@@ -5,28 +5,38 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-
-from harness.base_task import cluster_by, total
+from harness.base_task import total
 from harness.data import doc_hash
 from harness.errors import RecordError
+from harness.imported.samples import NO_MEAN, read_samples
+from harness.imported.written import MetricEntry, Results, TaskConfig, read_config
 from harness.runs import Metric, TaskRun
-from harness.scoring import choice_evidence
 from harness.stats import Interval
 
 log = logging.getLogger(__name__)
 ROUNDING = 1e-6
 NORMAL = 1.959964
 DEFINITION = (
-    "doc_to_text", "doc_to_choice", "doc_to_target", "description", "filter_list", "output_type",
+    "doc_to_text", "doc_to_choice", "doc_to_target", "doc_to_image", "doc_to_audio", "use_prompt",
+    "description", "target_delimiter", "fewshot_delimiter", "gen_prefix", "fewshot_split",
+    "fewshot_config", "process_docs", "process_results", "filter_list", "metric_list",
+    "output_type",
 )  # fmt: skip
-"""Keys of lm-eval's own task configurations that decide what is asked."""
+"""Keys of lm-eval's own task configurations that decide what is asked and how it is scored."""
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|(?<=<)/[^\s<>]*/(?=[^\s<>/]+ object)")
+"""What of a function or object dumped by its repr is of one process or machine only."""
+OVER_ALL = frozenset(
+    {"accuracy", "committed", "lift_all", "acc", "acc_norm", "acc_answer_only", "ties"}
+    | {"length", "refused"}
+)
+"""Our metrics that have a value for every document; of choice tasks, `lift` too."""
 
 
 @dataclass(frozen=True)
@@ -35,210 +45,211 @@ class ImportedTask:
 
     Attributes:
         told: the whole results file.
+        results: where that is.
         file: where its samples are, if they were logged.
     """
 
     name: str
-    told: Mapping[str, Any]
-    file: Path
-
-    @property
-    def has_samples(self) -> bool:
-        """Whether its samples were logged."""
-        return self.file.is_file()
+    told: Results
+    results: Path
+    file: Path | None
 
     @property
     def documents(self) -> int:
         """How many documents lm-eval evaluated."""
-        return int(self.told["n-samples"][self.name]["effective"])
+        return self.told.samples[self.name].effective
 
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The task's configuration as lm-eval dumped it."""
-        return dict(self.told["configs"].get(self.name) or {})
+    @cached_property
+    def config(self) -> TaskConfig:
+        """The task's configuration, as far as it is read.
+
+        Raises:
+            RecordError: it is none.
+        """
+        return read_config(self.results, self.name, self.told.configs.get(self.name, {}))
 
     @property
     def ours(self) -> bool:
         """Whether the task is one of selfcheck's, whose configuration tells more."""
-        return "conditions" in self.config
+        return self.config.conditions is not None
 
-    def samples(self) -> list[dict[str, Any]]:
-        """Read its documents in our form, each with one value per metric.
+    def samples(self) -> list[dict[str, Any]] | None:
+        """Read its documents in our form, each with one value per metric; None: not logged.
 
         Raises:
             RecordError: the file is damaged, or lacks documents.
         """
-        groups = groupby(self._rows(), key=lambda row: row["doc_id"])
-        documents = [self._sample(list(group)) for _, group in groups]
-        if len(documents) != self.documents:
-            raise RecordError(
-                f"{self.file}: holds {len(documents)} documents, the results tell of "
-                f"{self.documents}; copy it again, or run it again"
-            )
-        return documents
+        if self.file is None:
+            return None
+        return read_samples(self.file, self.name, self.config, self.documents)
 
     def record(self, samples: Sequence[Mapping[str, Any]] | None) -> TaskRun:
-        """Describe it: from its samples, or if there are none from the aggregated numbers."""
+        """Describe it: from its samples, or if there are none from the aggregated numbers.
+
+        Raises:
+            RecordError: an answer of ours tells of its tokens what it cannot.
+        """
         config = self.config
         failed = None if samples is None else _failure(samples)
-        metrics = self._aggregated() if samples is None else self._metrics(samples)
-        version = self.told.get("versions", {}).get(self.name)
+        metrics = self._aggregated() if samples is None else {}
+        if samples is not None and not failed:
+            metrics = self._metrics(samples)
+        usage = self._usage(samples or [])
         return TaskRun(
-            version=version if isinstance(version, (int, float, type(None))) else str(version),
-            source=(config.get("metadata") or {}).get("source"),
+            version=self._version(),
+            source=self._source(),
             variant={},
             variant_of=self.name,
-            data={**config.get("data", {}), "cluster": config.get("cluster", "doc")},
+            data={**config.data, "cluster": config.cluster},
             conditions=self._conditions(),
-            headline=config["headline"] if self.ours else next(iter(metrics), None),
+            headline=config.headline if self.ours else next(iter(metrics), None),
             documents=self.documents,
-            metrics={} if failed else metrics,
+            metrics=metrics,
             failed=failed,
-            **_usage([sample["stages"] for sample in samples or [] if "stages" in sample]),
+            prompts_cut=usage["prompts_cut"],
+            answers_cut=usage["answers_cut"],
+            tokens_in=usage["tokens_in"],
+            tokens_out=usage["tokens_out"],
         )
 
-    def _rows(self) -> list[dict[str, Any]]:
-        """Read lm-eval's samples, one per document and filter, in the documents' order."""
-        with self.file.open(encoding="utf-8") as lines:
-            rows = [self._row(number, line) for number, line in enumerate(lines, 1)]
-        several = len({row.get("filter") for row in rows}) > 1
-        for row in rows:
-            row["values"] = {
-                f"{name},{row['filter']}" if several else name: _number(row.get(name))
-                for name in row["metrics"]
-                if name != "bypass"
-            }
-        return sorted(rows, key=lambda row: int(row["doc_id"]))
+    def _version(self) -> str | float | None:
+        told = self.told.versions.get(self.name)
+        return told if isinstance(told, (int, float, type(None))) else str(told)
 
-    def _row(self, number: int, line: str) -> dict[str, Any]:
-        try:
-            row = dict(json.loads(line))
-            lacking = {"doc_id", "doc", "metrics"} - set(row)
-            if lacking:
-                raise ValueError(f"no {', '.join(sorted(lacking))}")
-        except (ValueError, TypeError) as err:
-            raise RecordError(
-                f"{self.file}, line {number}: is no sample of lm-eval: {err}; copy it again, or "
-                "run it again"
-            ) from err
-        return row
-
-    def _sample(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        first = rows[0]
-        try:
-            cluster = cluster_by(self.config.get("cluster", "doc"))(first["doc"])
-        except (KeyError, TemplateError) as err:
-            raise RecordError(f"{self.file}: document {first['doc_id']}: cluster: {err}") from err
-        return {
-            "doc_id": first["doc_id"],
-            "doc_hash": doc_hash(first["doc"]),
-            "cluster": cluster,
-            "doc": first["doc"],
-            "target": first.get("target"),
-            "metrics": {name: value for row in rows for name, value in row["values"].items()},
-            **self._evidence(rows),
-        }
-
-    def _evidence(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        answers = rows[0].get("filtered_resps") or []
-        if self.ours and answers and isinstance(answers[0], str):
-            told = json.loads(answers[0])
-            return {"stages": told["stages"], "read": told.get("read")}
-        asked = [tuple(one.values()) for one in (rows[0].get("arguments") or {}).values()]
-        if self.ours:
-            scores = [(float(score), str(greedy) == "True") for score, greedy in answers]
-            return choice_evidence(asked, scores, "acc_answer_only" in rows[0]["metrics"])
-        return {"asked": asked, "answers": [row.get("filtered_resps") for row in rows]}
+    def _source(self) -> str | None:
+        metadata = self.config.metadata
+        source = metadata.get("source") if isinstance(metadata, dict) else None
+        return None if source is None else str(source)
 
     def _conditions(self) -> dict[str, Any]:
-        if self.ours:
-            return dict(self.config["conditions"])
-        asked = {key: self.config.get(key) for key in DEFINITION}
+        config, shots = self.config, self._shots()
+        if config.conditions is not None:
+            return dict(config.conditions)
+        known = bool(self.told.configs.get(self.name))
+        seed = {"fewshot_seed": self.told.config.fewshot_seed} if shots else {}
         return {
-            "definition": doc_hash(json.loads(json.dumps(asked, default=str)))[:16],
-            "generation": self.config.get("generation_kwargs") or {},
-            "num_fewshot": self.told.get("n-shot", {}).get(self.name),
-            "repeats": self.config.get("repeats", 1),
+            "definition": self._definition() if known else None,
+            "generation": (config.generation_kwargs or {}) if known else None,
+            "num_fewshot": shots,
+            "repeats": config.repeats if known else None,
+            **seed,
         }
+
+    def _shots(self) -> int | None:
+        told = self.told.shots.get(self.name)
+        return told if isinstance(told, int) else None
+
+    def _definition(self) -> str:
+        told = self.told.configs[self.name]
+        asked = json.dumps({key: told.get(key) for key in DEFINITION}, sort_keys=True)
+        return doc_hash({"asked": ADDRESS.sub("", asked)})[:16]
 
     def _metrics(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
         metrics = {}
-        for name in dict.fromkeys(name for sample in samples for name in sample["metrics"]):
+        for name in samples[0]["metrics"] if samples else ():
             metric = self._metric(name, samples)
             if self._is_mean(name, metric.value):
                 metrics[name] = metric
             else:
-                log.warning("%s: %s is left out: it is no mean over documents", self.name, name)
+                log.warning(NO_MEAN, self.name, name)
         return metrics
 
     def _metric(self, name: str, samples: Sequence[Mapping[str, Any]]) -> Metric:
-        told = [
-            (value, sample["cluster"])
-            for sample in samples
-            if (value := sample["metrics"].get(name)) is not None
-        ]
-        values = [value for value, _ in told]
+        told = [sample for sample in samples if sample["metrics"][name] is not None]
+        values = [sample["metrics"][name] for sample in told]
+        binary = (0.0, 1.0) if set(values) <= {0.0, 1.0} else None
         return Metric.over(
             values,
-            [cluster for _, cluster in told],
-            chance=(self.config.get("chance") or {}).get(name),
+            [sample["cluster"] for sample in told],
+            chance=self.config.chance.get(name),
             higher_is_better=self._direction(name),
-            bounds=self._bounds(name, values),
+            bounds=self._bounds(name) if self.ours else binary,
         )
 
     def _is_mean(self, name: str, value: float | None) -> bool:
         recorded = self._result(name)
-        if value is None or recorded is None or math.isnan(recorded):
-            return True
+        if recorded is None or value is None:
+            return value is None and recorded is not None and math.isnan(recorded)
         return math.isclose(value, recorded, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
     def _result(self, name: str, suffix: str = "") -> float | None:
         """Look up lm-eval's own number for a metric, or for its error by the suffix."""
         metric, _, chosen = name.partition(",")
-        for key, value in self.told["results"].get(self.name, {}).items():
+        for key, value in self.told.results.get(self.name, {}).items():
             known, _, filtered = key.partition(",")
             if known == metric + suffix and chosen in ("", filtered):
                 return float(value) if isinstance(value, (int, float)) else None
         return None
 
     def _aggregated(self) -> dict[str, Metric]:
-        results = self.told["results"].get(self.name, {})
-        names = [key.removesuffix(",none") for key in results if "," in key]
-        told = {name: self._result(name) for name in names if "_stderr" not in name}
-        return {
-            name: Metric(
-                value=value if math.isfinite(value) else None,
-                interval=_normal(value, self._result(name, "_stderr")),
-                n=self.documents,
-                chance=(self.config.get("chance") or {}).get(name),
-                higher_is_better=self._direction(name),
-                bounds=None,
-            )
-            for name, value in told.items()
-            if value is not None
-        }
+        keys = [key for key in self.told.results.get(self.name, {}) if "," in key]
+        names = [key.removesuffix(",none") for key in keys if "_stderr," not in key]
+        metrics = {}
+        for name in names:
+            value = self._result(name)
+            if value is None or name == "bypass":
+                continue
+            if self._is_over_all(name):
+                metrics[name] = self._aggregated_metric(name, value)
+            else:
+                what = "lm-eval does not tell over how many documents it is, without samples"
+                log.warning("%s: %s is left out: %s", self.name, name, what)
+        return metrics
+
+    def _is_over_all(self, name: str) -> bool:
+        """Whether a metric surely has a value for every document."""
+        faithfulness = self.config.check is not None
+        return not self.ours or name in OVER_ALL or (name == "lift" and not faithfulness)
+
+    def _aggregated_metric(self, name: str, value: float) -> Metric:
+        bounds = self._bounds(name)
+        known = math.isfinite(value)
+        return Metric(
+            value=value if known else None,
+            interval=_normal(value, self._result(name, "_stderr"), bounds),
+            n=self.documents if known else 0,
+            chance=self.config.chance.get(name),
+            higher_is_better=self._direction(name),
+            bounds=bounds,
+        )
 
     def _direction(self, name: str) -> bool | None:
-        told = self.told.get("higher_is_better", {}).get(self.name) or {}
-        return told.get(name.partition(",")[0])
+        return (self.told.higher_is_better.get(self.name) or {}).get(name.partition(",")[0])
 
-    def _bounds(self, name: str, values: Sequence[float]) -> tuple[float, float] | None:
+    def _bounds(self, name: str) -> tuple[float, float] | None:
+        """Give the declared bounds of one of our metrics; nobody declares those of others."""
         if not self.ours:
-            return (0.0, 1.0) if set(values) <= {0.0, 1.0} else None
-        entries = {entry["metric"]: entry for entry in self.config["metric_list"]}
-        told = entries[name].get("range", [0, 1])
-        return (float(told[0]), float(told[1])) if told else None
+            return None
+        entries: list[MetricEntry] = self.config.metric_list
+        declared = {entry.metric: entry.range for entry in entries}
+        if name not in declared:
+            raise RecordError(
+                f"{self.results}: the metric_list of {self.name} lacks {name}; copy the file "
+                "again, or run it again"
+            )
+        return declared[name]
+
+    def _usage(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
+        try:
+            return _usage([sample["stages"] for sample in samples if "stages" in sample])
+        except TypeError as err:
+            raise RecordError(
+                f"{self.file}: a stage's tokens are no number: {err}; copy it again, or run it "
+                "again"
+            ) from err
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (bool, int, float)) else None
-
-
-def _normal(value: float, error: float | None) -> Interval:
-    if error is None or not math.isfinite(error) or not math.isfinite(value):
+def _normal(value: float, error: float | None, bounds: tuple[float, float] | None) -> Interval:
+    if not math.isfinite(value):
+        return Interval(None, None, "no values")
+    if error is None or not math.isfinite(error):
         return Interval(None, None, "lm-eval gives no standard error")
+    if error <= 0:  # equal values say nothing of their spread
+        return Interval(None, None, "lm-eval's standard error is 0")
+    least, most = bounds or (-math.inf, math.inf)
     reach = NORMAL * error
-    return Interval(value - reach, value + reach, "normal, lm-eval's standard error")
+    low, high = max(value - reach, least), min(value + reach, most)
+    return Interval(low, high, "normal, lm-eval's standard error")
 
 
 def _failure(samples: Sequence[Mapping[str, Any]]) -> str | None:

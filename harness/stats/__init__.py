@@ -6,6 +6,7 @@ How often the intervals cover and the tests err: `python -m tests.benchmarks.cov
 
 clusters.py     mean, clustered_error; sums and numbers of values per cluster
 intervals.py    Interval, interval: Wilson, Student's t or bootstrap, whichever fits the values
+score.py        ends that count in what no value has shown yet: Wilson, Tango, and beyond
 bootstrap.py    resampling of clusters, fast and small in memory
 paired.py       Test, paired_test, paired_interval: two models on the same documents
 flips.py        the sign-flip permutation distribution, exact where it is cheap

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.stats.bootstrap import FEWEST_CLUSTERS, percentile_ends
 from harness.stats.clusters import Clusters, Floats, Totals, Values, error_of, mean, numbers, totals
+from harness.stats.score import unseen_ends
 
 Bounds = tuple[float, float] | None
 EQUAL, EQUAL_MEANS = "all values equal", "all cluster means equal"
@@ -40,7 +41,10 @@ def interval(
     expanded percentile bootstrap over clusters; below, Student's t with the clustered error.
     Values (or cluster means) that are all equal say nothing about their spread: then the mean
     moves by at most the share of clusters that may differ unseen (the Wilson bound of 0 out of
-    g), as far as `bounds` allow. The order of the documents does not matter.
+    g), as far as `bounds` allow. Where few clusters differ, bootstrap and t know little more, and
+    either end reaches at least as far as the score interval that counts unseen clusters in (see
+    score.py). Unbounded values have no such floor: where few of them differ, the interval is too
+    narrow. The order of the documents does not matter.
 
     Args:
         values: n values, one a document.
@@ -65,8 +69,8 @@ def interval(
     if groups.have_equal_means:
         return _constant(mean(told), len(groups.sums), bounds, EQUAL_MEANS)
     if len(groups.sums) >= FEWEST_CLUSTERS:
-        return Interval(*percentile_ends(groups, seed), "cluster bootstrap")
-    return _student(mean(told), groups, bounds)
+        return _widened(percentile_ends(groups, seed), groups, bounds, "cluster bootstrap")
+    return _widened(_student_ends(mean(told), groups), groups, bounds, "t, clustered error")
 
 
 def are_binary(values: Floats) -> bool:
@@ -92,11 +96,17 @@ def _constant(value: float, clusters: int, bounds: Bounds, what: str) -> Interva
     )
 
 
-def _student(value: float, groups: Totals, bounds: Bounds) -> Interval:
+def _student_ends(value: float, groups: Totals) -> tuple[float, float]:
     from scipy.special import stdtrit  # the quantile of Student's t
 
     reach = float(stdtrit(len(groups.sums) - 1, 0.975)) * error_of(groups)
-    low, high = value - reach, value + reach
-    if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Interval(low, high, "t, clustered error")
+    return value - reach, value + reach
+
+
+def _widened(ends: tuple[float, float], groups: Totals, bounds: Bounds, method: str) -> Interval:
+    """At least as wide as unseen clusters demand, and within the bounds."""
+    if bounds is None:
+        return Interval(*ends, method)
+    unseen = unseen_ends(groups, bounds)
+    low, high = min(ends[0], unseen[0]), max(ends[1], unseen[1])
+    return Interval(max(low, bounds[0]), min(high, bounds[1]), method)

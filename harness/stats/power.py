@@ -13,54 +13,70 @@ from harness.stats.intervals import NO_SPREAD, Interval
 
 LEVEL = 0.05  # two-sided
 POWER = 0.8
-FEWEST_CHANGES = 6  # all one way: 2 * 0.5**6 = 0.031 is below 5%, 2 * 0.5**5 = 0.063 is not
 
 
-def detectable_effect(differences: Values, clusters: Clusters) -> float | None:
+def detectable_effect(differences: Values, clusters: Clusters, *, tests: int = 1) -> float | None:
     """Give the smallest true mean difference that would be found in 80% of samples like this one.
 
-    Found: by a two-sided t test at 5% over the clusters, with the spread these differences have.
-    Differences (or cluster means) that are all equal have no spread to go by; then it is the
-    share of documents that must change by one unit, all in one direction, so that an exact
-    two-sided sign test finds it in 80% of samples.
+    Found: by a two-sided t test over the clusters, with the spread these differences have, at 5%
+    divided by the number of tests: that is Holm's first step, which one real difference among
+    many tests has to pass. Differences (or cluster means) that are all equal have no spread to go
+    by; then it is the share of documents that must change by one unit, all in one direction, so
+    that an exact two-sided sign test finds it in 80% of samples.
 
     Args:
         differences: n values of candidate - base, one a document.
         clusters: n names; equal names are one cluster.
+        tests: how many p values are adjusted together.
     Returns:
         A difference above zero in the values' unit; None: too few clusters, or not finite.
 
     Raises:
-        ValueError: not as many clusters as differences.
+        ValueError: not as many clusters as differences, or less than one test.
     """
+    if tests < 1:
+        raise ValueError(f"tests must be at least 1: got {tests}")
     told, groups = numbers(differences), totals(differences, clusters)
     count = len(groups.sums)
     if count < 2 or not np.isfinite(told).all():
         return None
     if groups.have_equal_means:
-        return _share_that_must_change(count)
-    effect = _standard_effect(count)
+        return _share_that_must_change(count, tests)
+    effect = _standard_effect(count, tests)
     return None if effect is None else effect * math.sqrt(count) * error_of(groups)
 
 
 @lru_cache(maxsize=4096)
-def _standard_effect(count: int) -> float | None:
-    """Detectable effect of a one-sample t test in standard deviations; None: no solution."""
-    from statsmodels.stats.power import TTestPower
+def _standard_effect(count: int, tests: int = 1) -> float | None:
+    """Detectable effect of a one-sample t test in standard deviations; None: no solution.
 
-    found = TTestPower().solve_power(nobs=count, alpha=LEVEL, power=POWER)
-    effect = abs(float(np.squeeze(found)))  # two-sided: for some counts the root below 0 is found
+    Found on the wrong side is, at this power, next to impossible and not counted.
+    """
+    from scipy.special import nctdtrinc, stdtrit  # the noncentrality; the quantile of Student's t
+
+    edge = stdtrit(count - 1, 1 - LEVEL / tests / 2)
+    effect = float(nctdtrinc(count - 1, 1 - POWER, edge)) / math.sqrt(count)
     return effect if math.isfinite(effect) and effect > 0 else None
 
 
 @lru_cache(maxsize=4096)
-def _share_that_must_change(count: int) -> float | None:
-    """The q for which a binomial of (count, q) reaches six in 80% of samples."""
+def _share_that_must_change(count: int, tests: int) -> float | None:
+    """The q for which a binomial of (count, q) reaches the fewest changes in 80% of samples."""
     from scipy.special import betaincinv  # P(Binomial(n, q) >= k) = I_q(k, n - k + 1)
 
-    if count < FEWEST_CHANGES:
+    fewest = fewest_changes(tests)
+    if count < fewest:
         return None
-    return float(betaincinv(FEWEST_CHANGES, count - FEWEST_CHANGES + 1, POWER))
+    return float(betaincinv(fewest, count - fewest + 1, POWER))
+
+
+def fewest_changes(tests: int = 1) -> int:
+    """The smallest k with 2 * 0.5**k <= 5% / tests: changes, all one way, that a sign test finds.
+
+    >>> fewest_changes()
+    6
+    """
+    return math.ceil(math.log2(2 * tests / LEVEL))
 
 
 def documents_to_settle(difference: float, interval: Interval, margin: float, n: int) -> int | None:
@@ -70,6 +86,8 @@ def documents_to_settle(difference: float, interval: Interval, margin: float, n:
     the true difference is the observed one, and the interval shrinks with the root of n. Settled
     in 80% of samples, if the distance to -margin is (1.96 + 0.84) / 1.96 times the reach. Where no
     spread was seen (all values equal), the reach is Wilson's 1.96**2 / (n + 1.96**2) of the range.
+    Where few documents changed the interval shrinks faster than that: the number is then too high,
+    up to about three times.
 
     Args:
         difference: observed mean of candidate - base.

@@ -108,7 +108,10 @@ def test_junit_holds_the_numbers(pytester, repository):
             "run.json: cannot be read",
         ),
         (selfcheck("runs/same", config="none.yaml"), "none.yaml: cannot be read"),
-        (selfcheck("./runs/nowhere/at/all"), "there is no such run or checkpoint"),
+        (selfcheck("runs/saem"), "there is no such run or checkpoint"),
+        (selfcheck("./saem"), "there is no such run or checkpoint"),
+        (["--selfcheck-config", "gate.yaml"], "--selfcheck-baseline is missing"),
+        (selfcheck("runs/same", "--selfcheck-output", "kept"), "the candidate is a run"),
         (selfcheck("runs/same", "--selfcheck-config", "wrong.yaml"), "Did you mean 'acc'"),
     ],
 )
@@ -125,6 +128,37 @@ def test_a_run_damaged_meanwhile_fails_every_check_with_the_file(pytester, repos
     told = pytester.runpytest(*selfcheck("runs/same"))
     told.assert_outcomes(passed=1, failed=2)
     told.stdout.fnmatch_lines(["*samples_t.jsonl, line 200*damaged*"])
+
+
+def test_notes_are_told_with_a_failure(pytester, repository):
+    store(repository / "runs" / "cut", {"t": {"acc": ZEROS}, "u": {"acc": ONES}}, prompts_cut=9)
+    told = pytester.runpytest(*selfcheck("runs/cut"))
+    told.stdout.fnmatch_lines(["*Captured notes call*", "*t: prompts lost their start in*"])
+
+
+def test_a_failure_while_scoring_is_told_of_every_check_and_not_tried_again(
+    pytester, repository, monkeypatch
+):
+    tries = []
+
+    def crash(plan):
+        tries.append(plan)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("harness.evaluate.run", crash)
+    monkeypatch.setattr("harness.selection.match_names", lambda *_: [])
+    (repository / "model").mkdir()
+    told = pytester.runpytest(*selfcheck("model"))
+    told.assert_outcomes(passed=1, failed=2)
+    told.stdout.fnmatch_lines(["*RuntimeError: out of memory*"])
+    assert len(tries) == 1
+
+
+def test_tasks_that_are_not_installed_stop_before_a_checkpoint_is_scored(pytester, repository):
+    (repository / "model").mkdir()
+    told = pytester.runpytest(*selfcheck("model"))
+    assert told.ret == pytest.ExitCode.USAGE_ERROR
+    assert "unknown task: got 't'" in told.stderr.str() + told.stdout.str()
 
 
 TASK = "sample_truthfulness_mc1"
@@ -184,11 +218,23 @@ def test_a_checkpoint_under_xdist_is_scored_once(pytester, scored):
     assert read_run(kept).record.tasks[TASK].documents == 40
 
 
+def diverge(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    weights["transformer.ln_f.weight"][:] = float("nan")
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.slow
+def test_no_checkpoint_gets_the_scores_of_another(pytester, scored, monkeypatch):
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "as if inside a worker")
+    pytester.runpytest_subprocess(*gate_of(scored, "model")).assert_outcomes(passed=1)
+    diverge(scored / "copy")
+    pytester.runpytest_subprocess(*gate_of(scored, "copy")).assert_outcomes(failed=1)
+
+
 @pytest.mark.slow
 def test_a_diverged_checkpoint_fails(pytester, scored):
-    weights = load_file(scored / "copy" / "model.safetensors")
-    weights["transformer.ln_f.weight"][:] = float("nan")
-    save_file(weights, scored / "copy" / "model.safetensors", metadata={"format": "pt"})
+    diverge(scored / "copy")
     told = pytester.runpytest_subprocess(*gate_of(scored, "copy"))
     told.assert_outcomes(failed=1)
     told.stdout.fnmatch_lines(["*acc: fail: the task failed in copy: *score is nan*"])

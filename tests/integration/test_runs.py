@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
+import msgspec
 import pytest
 
+from harness.data import tasks_path
 from harness.errors import ConfigError, MissingDataError, ModelError
-from harness.evaluate import Plan, run
-from harness.run_files import check_absent, write_run
+from harness.evaluate import Plan, like, run
+from harness.run_files import check_absent, read_run, write_run
 from harness.secrets import without_secrets
 from harness.selection import build_manager, draw_subset, match_names
 from tests.doubles import FunctionLM
+from tests.records import make_run, task_run
 from tests.tiny import save_tiny_gpt2
 
 IMPORTANCE = "sample_importance_sentiment"
@@ -249,3 +253,90 @@ def test_match_names_tags_and_globs_expand_once_each():
         ["selfcheck-faithfulness", "selfcheck_*", "selfcheck_importance_imdb"], manager
     )
     assert len(names) == len(set(names)) and all(name.startswith("selfcheck_") for name in names)
+
+
+def test_like_repeats_a_recorded_run_for_another_checkpoint(tmp_path):
+    folder = save_tiny_gpt2(tmp_path / "model", chat=True)
+    shutil.copytree(tasks_path(), tmp_path / "mine")
+    plan = Plan(
+        "hf",
+        (IMPORTANCE, "retention_generation"),
+        {"pretrained": str(folder), "dtype": "float32", "add_bos_token": True, "max_length": 900},
+        subset=3,
+        subset_seed=7,
+        skip_unavailable=True,
+        batch_size=2,
+        include_path=(tmp_path / "mine",),
+        variants=frozenset({"persona"}),
+        metadata={"fewshot_order": "stock"},
+        options={
+            "apply_chat_template": True,
+            "fewshot_as_multiturn": True,
+            "system_instruction": "Be brief.",
+            "gen_kwargs": {"max_gen_toks": 5},
+            "random_seed": 1,
+            "numpy_random_seed": 2,
+            "torch_random_seed": 3,
+            "fewshot_random_seed": 4,
+        },
+    )
+    done = read_run(write_run(run(plan), tmp_path / "run"))
+    again = like(done.record, str(folder))
+    assert again.model_args == plan.model_args
+    assert again.options == plan.options
+    for name in ("model", "subset", "subset_seed", "batch_size", "variants", "metadata"):
+        assert getattr(again, name) == getattr(plan, name), name
+    assert again.include_path == (str(tmp_path / "mine"),)
+    repeated = run(again)
+    for name, task in done.tasks.items():
+        assert repeated.tasks[name].metrics == task.metrics
+        assert repeated.tasks[name].conditions == task.conditions
+    assert len(repeated.tasks) == len(done.tasks) > 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"backend": "planted", "args": {}}, "was no checkpoint"),
+        ({"args": {"pretrained": "m", "token": "***"}}, r"secrets are not recorded \(token\)"),
+        (
+            {"settings": {"system_instruction": "The password: ***."}},
+            r"secrets are not recorded \(system_instruction\)",
+        ),
+    ],
+)
+def test_like_refuses_what_a_record_cannot_repeat(changed, complaint):
+    settings = changed.pop("settings", None)
+    record = make_run({"t": task_run({"acc": [1.0]})}, settings=settings, **changed).record
+    with pytest.raises(ConfigError, match=complaint):
+        like(record, "checkpoint")
+
+
+def test_like_of_an_imported_run_is_refused():
+    record = make_run({"t": task_run({"acc": [1.0]})}).record
+    with pytest.raises(ConfigError, match="does not tell all that was asked for"):
+        like(msgspec.structs.replace(record, imported="results.json"), "checkpoint")
+
+
+def test_run_include_path_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="there is no such folder"):
+        run(Plan("planted", (IMPORTANCE,), include_path=(tmp_path / "nowhere",)))
+
+
+def test_conditions_tell_prompts_sampling_and_examples_apart(tmp_path):
+    def conditions(name: str, metadata: dict[str, str] | None = None, **config: object) -> object:
+        manager = build_manager(metadata=metadata)
+        task = manager.load([name])["tasks"][name]
+        for key, value in config.items():
+            task.set_config(key, value)
+        return task.conditions()
+
+    assert conditions(IMPORTANCE) == conditions(IMPORTANCE)
+    assert (
+        conditions(IMPORTANCE)["definition"]
+        != conditions("sample_redaction_sentiment")["definition"]
+    )
+    sampled = {"do_sample": True, "until": []}
+    assert conditions(IMPORTANCE, generation_kwargs=sampled) != conditions(IMPORTANCE)
+    stock = conditions("retention_mmlu", {"fewshot_order": "stock"})
+    assert stock != conditions("retention_mmlu")

@@ -170,8 +170,8 @@ def test_a_failed_task_is_told_and_not_compared(tmp_path):
 
 
 def test_aggregated_numbers_are_compared_unpaired_and_say_so(tmp_path):
-    base, candidate = pair(tmp_path, {"acc": [0.0] * 40}, {"acc": [1.0] * 30 + [0.0] * 10})
-    (base.folder / "samples_t.jsonl").unlink()
+    told = {"acc": [0.0] * 40}, {"acc": [1.0] * 30 + [0.0] * 10}
+    base, candidate = pair(tmp_path, *told, keep_samples=False)
     told = compare(base, candidate)
     (row,) = told.rows
     assert row.test == "unpaired, from intervals" and row.verdict == "better"

@@ -11,7 +11,7 @@ import pytest
 from harness.stats import detectable_effect, interval, paired_test
 from tests.benchmarks import coverage as bench
 
-LIFT, RARE, SKEWED, CHANGE = bench.ALONE[1:]
+LIFT, SKEWED, CHANGE = bench.ALONE[1:]
 CLUSTERED_BINARY, CLUSTERED_LIFT, CLUSTERED_SKEWED, CLUSTERED_CHANGE = bench.CLUSTERED
 FEW = [
     (LIFT, bench.alone(30)),

@@ -177,7 +177,7 @@ def test_paired_unequal_lengths_are_refused(compare):
 def test_paired_interval_is_that_of_the_differences():
     base, candidate = np.random.default_rng(14).random((2, 40))
     assert paired_interval(base, candidate, range(40), seed=4) == interval(
-        candidate - base, range(40), None, seed=4
+        candidate - base, range(40), (-1, 1), seed=4
     )
 
 
@@ -199,3 +199,22 @@ def test_paired_interval_is_narrower_than_unpaired_where_models_agree():
         mean(base), interval(base, range(60)), mean(candidate), interval(candidate, range(60))
     )
     assert paired.high - paired.low < 0.5 * (unpaired.high - unpaired.low)
+
+
+@pytest.mark.parametrize("n", [9, 30])
+def test_paired_interval_counts_bounds_and_clusters(n):
+    # one of n clusters changed: how far the others may lie unseen depends on the bounds
+    base, candidate = np.full(2 * n, 0.5), np.full(2 * n, 0.5)
+    candidate[:2] = 0.25
+    clusters = [place // 2 for place in range(2 * n)]
+    near, far, free = (
+        paired_interval(base, candidate, clusters, bounds) for bounds in ((0, 1), (-9, 9), None)
+    )
+    assert far.low < near.low < free.low
+    assert far.high > near.high > free.high
+    apart = paired_interval(base, candidate, range(2 * n))
+    assert apart.high - apart.low < 0.8 * (near.high - near.low)
+    bits = paired_interval([1.0] * 2 * n, [0.0] * 2 + [1.0] * (2 * n - 2), clusters)
+    alone = paired_interval([1.0] * 2 * n, [0.0] * 2 + [1.0] * (2 * n - 2), range(2 * n))
+    assert bits.method != alone.method == "paired score, Tango"
+    assert bits.low < alone.low

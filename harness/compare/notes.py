@@ -1,0 +1,67 @@
+"""What the reader of a comparison should know of how the runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.pairing import Pairs, unknown_of
+from harness.run_files import StoredRun
+from harness.runs import Record, TaskRun
+
+PROMPTING = ("apply_chat_template", "fewshot_as_multiturn", "system_instruction")
+"""Settings that two comparable runs may differ in, which the reader should know."""
+
+
+def documents_note(
+    base: StoredRun, candidate: StoredRun, name: str, pairs: Pairs | None
+) -> list[str]:
+    """Say on which documents the comparison of a task rests, where that is not plain."""
+    if pairs is None:
+        return [f"{name}: compared unpaired, from aggregated numbers: a run has no samples of it"]
+    ours, theirs = base.tasks[name].documents, candidate.tasks[name].documents
+    if len(pairs) == ours == theirs:
+        return []
+    return [f"{name}: compared on the {len(pairs)} documents in common ({ours} and {theirs})"]
+
+
+def notes_on(base: StoredRun, candidate: StoredRun, names: Sequence[str]) -> list[str]:
+    """Say how the runs differ without being incomparable, and what cannot be known."""
+    notes = []
+    for run, other in ((base, candidate), (candidate, base)):
+        alone = [name for name in run.tasks if name not in other.tasks]
+        notes += [f"only in {run.name}: {', '.join(alone)}"] if alone else []
+        notes += [
+            f"{name} failed in {run.name}, and is not compared: {run.tasks[name].failed}"
+            for name in names
+            if run.tasks[name].failed
+        ]
+    for name in names:
+        notes += _cut_notes(name, base.tasks[name], candidate.tasks[name])
+        hidden = unknown_of(base.tasks[name], candidate.tasks[name])
+        notes += [f"{name}: told by one of the runs only: {', '.join(hidden)}"] if hidden else []
+    return notes + _model_notes(base.record, candidate.record)
+
+
+def _model_notes(base: Record, candidate: Record) -> list[str]:
+    notes = [
+        f"other {name}: {getattr(base.settings, name)!r} and {getattr(candidate.settings, name)!r}"
+        for name in PROMPTING
+        if getattr(base.settings, name) != getattr(candidate.settings, name)
+    ]
+    if base.model.fingerprint is not None and base.model.fingerprint == candidate.model.fingerprint:
+        notes.append("the same model: equal fingerprints")
+    if base.model.dtype != candidate.model.dtype:
+        notes.append(f"other dtype: {base.model.dtype} and {candidate.model.dtype}")
+    return notes
+
+
+def _cut_notes(name: str, base: TaskRun, candidate: TaskRun) -> list[str]:
+    told = [
+        ("prompts lost their start", base.prompts_cut, candidate.prompts_cut),
+        ("answers reached their limit", base.answers_cut, candidate.answers_cut),
+    ]
+    return [
+        f"{name}: {what} in {ours} of {base.documents} and {theirs} of {candidate.documents}"
+        for what, ours, theirs in told
+        if ours != theirs and (ours or theirs)
+    ]
