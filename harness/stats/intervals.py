@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,7 +71,7 @@ def interval(
         return _constant(mean(told), len(groups.sums), bounds, EQUAL_MEANS)
     if len(groups.sums) >= FEWEST_CLUSTERS:
         return _widened(percentile_ends(groups, seed), groups, bounds, "cluster bootstrap")
-    return _widened(_student_ends(mean(told), groups), groups, bounds, "t, clustered error")
+    return _widened(_student_ends(mean(told), groups, bounds), groups, bounds, "t, clustered error")
 
 
 def are_binary(values: Floats) -> bool:
@@ -96,17 +97,17 @@ def _constant(value: float, clusters: int, bounds: Bounds, what: str) -> Interva
     )
 
 
-def _student_ends(value: float, groups: Totals) -> tuple[float, float]:
+def _student_ends(value: float, groups: Totals, bounds: Bounds) -> tuple[float, float]:
     from scipy.special import stdtrit  # the quantile of Student's t
 
     reach = float(stdtrit(len(groups.sums) - 1, 0.975)) * error_of(groups)
-    return value - reach, value + reach
+    least, most = bounds or (-math.inf, math.inf)
+    return max(value - reach, least), min(value + reach, most)
 
 
 def _widened(ends: tuple[float, float], groups: Totals, bounds: Bounds, method: str) -> Interval:
-    """At least as wide as unseen clusters demand, and within the bounds."""
+    """At least as wide as unseen clusters demand."""
     if bounds is None:
         return Interval(*ends, method)
     unseen = unseen_ends(groups, bounds)
-    low, high = min(ends[0], unseen[0]), max(ends[1], unseen[1])
-    return Interval(max(low, bounds[0]), min(high, bounds[1]), method)
+    return Interval(min(ends[0], unseen[0]), max(ends[1], unseen[1]), method)

@@ -1,6 +1,6 @@
 """Print how often the intervals cover the truth, the tests err and the effects are found.
 
-python -m tests.benchmarks.coverage                  (2,000 samples a row, about six minutes)
+python -m tests.benchmarks.coverage                  (2,000 samples a row, about ten minutes)
 python -m tests.benchmarks.coverage --samples 500
 """
 
