@@ -32,7 +32,7 @@ COLUMNS = [
     "base_run", "candidate_run",
 ]  # fmt: skip
 EXCERPT = 60
-WIDTH = 150
+WIDTH = 160
 
 
 def as_text(told: Comparison) -> Group:
