@@ -36,6 +36,8 @@ def board_notes(
             notes.append(f"no model has a value for {headline.task}, so none is ranked")
     for task in tasks:
         notes += _task_notes(entries, task, documents[task], base)
+    alone = [task for task in tasks if base is not None and base not in scored(entries, task)]
+    notes += [f"no deltas, the base has no scores of them: {', '.join(alone)}"] if alone else []
     for entry in entries:
         notes += _joined(entry)
     notes += _equal_models(entries)
@@ -62,8 +64,6 @@ def _task_notes(
     hidden = dict.fromkeys(what for pair in pairs for what in unknown_of(*pair))
     if hidden:
         notes.append(f"{task}: not told by all models, so not compared: {', '.join(hidden)}")
-    if base is not None and base not in runs:
-        notes.append(f"{task}: the base has no scores of it: there are no deltas")
     return notes
 
 

@@ -141,7 +141,7 @@ def test_build_board_run_without_samples_is_compared_from_intervals(tmp_path):
 def test_build_board_base_without_a_task_gives_no_delta_there():
     board = build_board([plain("base", t=0.5), plain("a", t=0.6, u=0.7)], "base")
     assert [key[1] for key in deltas(board)] == ["t"]
-    assert "u: the base has no scores of it: there are no deltas" in board.notes
+    assert "no deltas, the base has no scores of them: u" in board.notes
 
 
 def test_build_board_delta_without_a_test_says_why(tmp_path):
