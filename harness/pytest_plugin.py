@@ -94,7 +94,7 @@ class Gate:
 
     def _check_checkpoint(self) -> None:
         from harness.errors import ConfigError
-        from harness.evaluate import like
+        from harness.repeat import like
         from harness.selection import build_manager, match_names
 
         path = Path(self.candidate)
@@ -118,7 +118,8 @@ class Gate:
         from filelock import FileLock
 
         from harness.errors import ModelError
-        from harness.evaluate import like, run
+        from harness.evaluate import run
+        from harness.repeat import like
         from harness.run_files import RECORD, read_run, write_run
 
         if self.is_run:
