@@ -121,7 +121,10 @@ def test_a_window_is_seen_as_one():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # transformers' own
-@pytest.mark.parametrize("attention", ["eager", "sdpa", "flex_attention"])
+@pytest.mark.parametrize(
+    "attention",
+    ["eager", "sdpa", pytest.param("flex_attention", marks=pytest.mark.slow)],  # it compiles
+)
 def test_attention_is_switched_and_switched_back(attention, caplog):
     lm = as_lm(tiny_model(tiny_config("llama"), attention=attention))
     assert_packed(lm, caplog)

@@ -212,6 +212,7 @@ def test_write_run_fills_a_folder_that_is_there_and_keeps_it(tmp_path, monkeypat
         assert {file.name for file in folder.iterdir()} == {"run.json", "samples_t.jsonl"}
 
 
+@pytest.mark.slow
 def test_write_run_killed_leaves_no_run(tmp_path):
     # at every file operation in turn: whatever is left behind is not read as a run
     code = """
