@@ -135,6 +135,7 @@ def test_two_ranks_with_unequal_rounds_give_the_metrics_of_one_process(tmp_path)
     assert first["results"][TASKS[2]]["acc,none"] == alone[TASKS[2]]["acc,none"]
 
 
+@pytest.mark.slow
 def test_two_ranks_task_that_fails_on_one_fails_on_both(tmp_path):
     first, second = run_two(tmp_path, fails=True)
     assert list(first["failed"]) == list(second["failed"]) == [TASKS[0]]

@@ -86,6 +86,7 @@ def test_k_and_m_choose_among_the_checks(pytester, repository):
     told.assert_outcomes(passed=2, deselected=1)
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_agree(pytester, repository):
     told = pytester.runpytest("-n", "2", *selfcheck("runs/worse"))
     told.assert_outcomes(passed=2, failed=1)

@@ -176,6 +176,7 @@ print(*sorted(times, reverse=True)[:8], sep="\\n")
 """
 
 
+@pytest.mark.slow
 def test_readers_adversarial_100_kb_finish():
     done = subprocess.run(
         [sys.executable, "-c", TIMING, str(Path(__file__).parent)],
