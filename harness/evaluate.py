@@ -23,7 +23,6 @@ from harness.errors import (
 )
 from harness.models import fingerprint, lacks_chat_template, resolve_model_args
 from harness.runs import Environment, Metric, Model, Record, Run, Settings, TaskRun
-from harness.secrets import without_secrets
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
 
 log = logging.getLogger(__name__)
@@ -202,7 +201,7 @@ def _describe_model(plan: Plan, lm: Any, known: str | None) -> Model:
     device, dtype = getattr(bare, "device", None), getattr(inner, "dtype", None)
     return Model(
         backend=plan.model if isinstance(plan.model, str) else type(plan.model).__name__,
-        args=without_secrets(dict(plan.model_args)),
+        args=dict(plan.model_args),
         fingerprint=known,
         device=None if device is None else str(device),
         dtype=None if dtype is None else str(dtype),
@@ -218,8 +217,8 @@ def _settings(plan: Plan, results: Mapping[str, Any]) -> Settings:
         subset_seed=None if plan.subset is None else plan.subset_seed,
         variants=sorted(plan.variants),
         include_path=[str(folder) for folder in plan.include_path],
-        metadata=without_secrets(dict(plan.metadata)),
-        **{name: without_secrets(plan.options.get(name)) for name in OPTIONS},
+        metadata=dict(plan.metadata),
+        **{name: plan.options.get(name) for name in OPTIONS},
         **{name: results["config"].get(name) for name in seeds},
     )
 

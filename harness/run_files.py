@@ -3,7 +3,8 @@
     run.json                the record (`harness.runs.Record`)
     samples_<task>.jsonl    one line a document: hash, cluster, metrics; every question and answer
 
-A run directory is complete or absent: it is written under a temporary name and renamed.
+A run is complete or absent: files are written under a temporary name, and without `run.json`, which
+comes last, there is no run. `run_scores` reads what documents scored.
 """
 
 from __future__ import annotations
@@ -86,8 +87,9 @@ def check_absent(folder: Path) -> None:
 def write_run(run: Run, folder: Path) -> Path:
     """Write a run to a folder, all or nothing, and give the folder.
 
-    A folder that is there (empty, perhaps mounted, or somebody's working directory) is not
-    replaced but filled, with the record last: without `run.json` there is no run.
+    Secrets are blanked here, and nowhere else: in model arguments, options, the command line, and
+    what a failure says. A folder that is there (empty, perhaps mounted, or somebody's working
+    directory) is not replaced but filled, with the record last.
 
     Raises:
         ConfigError: as `check_absent`.
@@ -146,13 +148,14 @@ def read_run(folder: Path, name: str | None = None) -> StoredRun:
     if not record.tasks:
         raise RecordError(f"{file}: the run has no tasks")
     for task in record.tasks:
-        if not _is_file_name(task):
+        if not is_file_name(task):
             raise RecordError(f"{file}: the task name {task[:80]!r} is no file name")
     digest = hashlib.sha256(told).hexdigest()[:12]
     return StoredRun(folder, record, name or folder.resolve().name, digest)
 
 
-def _is_file_name(name: str) -> bool:
+def is_file_name(name: str) -> bool:
+    """Say whether a task of this name may have a file."""
     usual = 0 < len(name.encode("utf-8", "replace")) <= LONGEST_NAME and "\0" not in name
     return usual and name != ".." and Path(name).name == name
 

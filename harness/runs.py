@@ -15,7 +15,6 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from harness import __version__, stats
-from harness.secrets import without_secrets
 from harness.stats import Interval
 
 SCHEMA = 2
@@ -111,7 +110,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         backend: lm-eval's name for the kind of model.
-        args: its arguments, without secrets.
+        args: its arguments; secrets are blanked when a record is written.
         fingerprint: of all that its answers depend on (`harness.models`); None: unknown.
     """
 
@@ -154,11 +153,10 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @classmethod
     def here(cls) -> Environment:
-        """Describe this process; the command line without secrets."""
+        """Describe this process."""
         packages = {name: _version(name) for name in PACKAGES}
-        command = without_secrets(sys.argv)
         return cls(
-            command=command,
+            command=list(sys.argv),
             packages=packages,
             python=platform.python_version(),
             platform=platform.platform(),

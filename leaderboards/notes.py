@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from harness.compare import unknown_of
+from harness.compare import SETTINGS, unknown_of
 from leaderboards.comparable import Documents, names_of, scored
 from leaderboards.entries import Entry
 from leaderboards.ranking import Headline, has_value
 
-SETTINGS = (
-    "settings.apply_chat_template",
-    "settings.fewshot_as_multiturn",
-    "settings.system_instruction",
-    "model.dtype",
-)
-"""What comparable runs may differ in, as attributes of their records."""
 LONGEST = 80
 
 

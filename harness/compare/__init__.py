@@ -7,11 +7,12 @@
 
 from harness.compare.comparison import Comparison, compare
 from harness.compare.flips import Flip
-from harness.compare.notes import documents_note, notes_on
+from harness.compare.notes import SETTINGS, documents_note, notes_on
 from harness.compare.pairing import Pairs, incomparable, pair_documents, unknown_of
 from harness.compare.rows import Row, compare_task
 
 __all__ = [
+    "SETTINGS",
     "Comparison",
     "Flip",
     "Pairs",

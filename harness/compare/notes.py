@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from harness.compare.pairing import Pairs, unknown_of
 from harness.run_files import StoredRun
 from harness.runs import Record, TaskRun
 
-PROMPTING = ("apply_chat_template", "fewshot_as_multiturn", "system_instruction")
-"""Settings that two comparable runs may differ in, which the reader should know."""
+SETTINGS = (
+    "settings.apply_chat_template",
+    "settings.fewshot_as_multiturn",
+    "settings.system_instruction",
+    "model.dtype",
+)
+"""What comparable runs may differ in, and the reader should know: attributes of a record."""
 
 
 def documents_note(
@@ -43,15 +49,13 @@ def notes_on(base: StoredRun, candidate: StoredRun, names: Sequence[str]) -> lis
 
 
 def _model_notes(base: Record, candidate: Record) -> list[str]:
-    notes = [
-        f"other {name}: {getattr(base.settings, name)!r} and {getattr(candidate.settings, name)!r}"
-        for name in PROMPTING
-        if getattr(base.settings, name) != getattr(candidate.settings, name)
-    ]
+    notes = []
+    for what in SETTINGS:
+        ours, theirs = attrgetter(what)(base), attrgetter(what)(candidate)
+        if ours != theirs:
+            notes.append(f"other {what.partition('.')[2]}: {ours!r} and {theirs!r}")
     if base.model.fingerprint is not None and base.model.fingerprint == candidate.model.fingerprint:
         notes.append("the same model: equal fingerprints")
-    if base.model.dtype != candidate.model.dtype:
-        notes.append(f"other dtype: {base.model.dtype} and {candidate.model.dtype}")
     return notes
 
 

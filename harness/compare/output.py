@@ -37,10 +37,7 @@ WIDTH = 160
 
 def as_text(told: Comparison) -> Group:
     """Lay a comparison out for the terminal."""
-    head = [
-        f"{role}: {describe(run)}"
-        for role, run in (("base", told.base), ("candidate", told.candidate))
-    ]
+    head = [f"base: {describe(told.base)}", f"candidate: {describe(told.candidate)}"]
     parts: list[Any] = [*map(_text, head), Text(), _rows_table(told.rows), Text(FOOT, style="dim")]
     if told.flips:
         parts += [Text("\nDocuments that changed most"), _flips_table(told.flips)]

@@ -16,7 +16,7 @@ from harness.stats import Interval, Test
 
 LEVEL = 0.05
 NONE = Interval(None, None, "no values")
-Verdict = Literal["better", "worse", "higher", "lower", "no difference shown", "cannot be told"]
+Change = Literal["better", "worse", "higher", "lower", "no difference shown", "cannot be told"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Row:
     higher_is_better: bool | None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Change:
         """What the adjusted p says, at 5%."""
         if self.adjusted_p is None or self.difference is None:
             return "cannot be told"

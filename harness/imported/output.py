@@ -11,7 +11,6 @@ from harness.errors import RecordError
 from harness.imported.task import ImportedTask
 from harness.imported.written import ModelConfig, Results, read_results
 from harness.runs import Environment, Model, Record, Run, Settings
-from harness.secrets import without_secrets
 
 log = logging.getLogger(__name__)
 DATE = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
@@ -88,7 +87,7 @@ def _model(config: ModelConfig) -> Model:
         args = dict(part.partition("=")[::2] for part in args.split(",") if part)
     return Model(
         backend=str(config.model),
-        args=without_secrets(args),
+        args=args,
         fingerprint=None,
         device=config.device,
         dtype=config.model_dtype,
@@ -104,7 +103,7 @@ def _settings(told: Results) -> Settings:
         apply_chat_template=told.chat_template is not None,
         fewshot_as_multiturn=told.fewshot_as_multiturn,
         system_instruction=told.system_instruction,
-        gen_kwargs=without_secrets(config.gen_kwargs),
+        gen_kwargs=config.gen_kwargs,
         random_seed=config.random_seed,
         numpy_seed=config.numpy_seed,
         torch_seed=config.torch_seed,

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from harness.errors import RecordError
+from harness.run_files import is_file_name
 
 LAST = 253_402_300_799  # the end of the year 9999
 Count = Annotated[int, Meta(ge=0)]
@@ -114,7 +115,7 @@ def read_results(file: Path) -> Results:
         told = msgspec.convert(json.loads(file.read_bytes().decode("utf-8")), Results)
         if not told.samples:
             raise ValueError("n-samples tells of no task")
-        bad = [name for name in told.samples if not name or Path(name).name != name]
+        bad = [name for name in told.samples if not is_file_name(name)]
         if bad:
             raise ValueError(f"a task's name must be a file's name, got {bad[0]!r}")
     except (OSError, ValueError, RecursionError) as err:

@@ -154,8 +154,9 @@ ROWS = [sample(number, float(number % 2)) for number in range(4)]
 
 
 def test_import_blanks_secrets(tmp_path):
-    record = read_output(made_up(tmp_path, ROWS)).record
-    assert record.model.args == {"pretrained": "m", "api_key": "***"}
+    folder = write_run(read_output(made_up(tmp_path / "out", ROWS)), tmp_path / "run")
+    assert read_run(folder).record.model.args == {"pretrained": "m", "api_key": "***"}
+    assert "sk-1" not in (folder / "run.json").read_text()
 
 
 def test_import_without_samples_keeps_the_aggregated_numbers(tmp_path):
