@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -39,12 +40,16 @@ class Backend:
     def __init__(self, lm: Any, cache: ResponseCache | None = None) -> None:
         self.lm = lm
         self.bare = getattr(lm, "lm", lm)
-        self.fingerprint = fingerprint(self.bare) if cache is not None else None
-        self.cache = cache if self.fingerprint is not None else None
+        self.cache = cache if cache is not None and self.fingerprint is not None else None
         self.known: dict[str, Any] = {}
         self._fresh = 0
         self._awaited: set[str] = set()
         settle_batch_size(self.bare)
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What identifies the model (`harness.models`); None: unknown."""
+        return fingerprint(self.bare)
 
     def ask(self, kind: str, requests: Sequence[Args]) -> list[Any]:
         """Answer requests of one kind ("generate_until", "loglikelihood").
@@ -117,6 +122,10 @@ class Backend:
             self.bare.set_cache_hook(AnswerHook(hook, self._keep))
         try:
             answers = getattr(self.lm, kind)(batch)
+        except Exception as err:
+            if not _is_server(self.bare) or isinstance(err, NotImplementedError):
+                raise
+            raise ModelError(_server_failed(self.bare, err)) from err
         finally:
             self.bare.set_cache_hook(hook)
         told = dict(zip(new, answers, strict=False))
@@ -221,6 +230,13 @@ def _max_length(lm: Any) -> int | None:
 def _is_server(lm: Any) -> bool:
     """Say whether a model is lm-eval's client of a server: its `max_length` is made up."""
     return any(kind.__name__ == "TemplateAPI" for kind in type(lm).__mro__)
+
+
+def _server_failed(lm: Any, err: Exception) -> str:
+    return (
+        f"the server of {lm.model!r} failed ({type(err).__name__}: {err}). What it has answered is "
+        "kept: run the same again"
+    )
 
 
 def _instance(kind: str, args: Args) -> Instance:

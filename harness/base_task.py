@@ -20,16 +20,13 @@ from lm_eval.api.task import Task
 from lm_eval.filters import build_filter_ensemble
 
 from harness.data import DataRef, Split, doc_hash, load_split, missing
-from harness.errors import ConfigError, MissingDataError, ModelError
-from harness.metrics import ClusteredValue, applicable_mean
+from harness.errors import ConfigError, MissingDataError
+from harness.loading import require_chat_template
+from harness.metrics import ClusteredValue, GainValue, applicable_gain, applicable_mean
 from harness.prompts import template
 from harness.taskfile import TaskFile
 
 log = logging.getLogger(__name__)
-NO_CHAT_TEMPLATE = (
-    "a chat template was asked for (--apply_chat_template), but the model gives none: {}. "
-    "Leave the option out, or add a chat_template to its tokenizer."
-)
 DATASET = ("dataset_revision", "dataset_kwargs", "where")
 _alive: weakref.WeakSet[SelfcheckTask] = weakref.WeakSet()
 
@@ -70,7 +67,10 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         self._config = self.file.lm_eval_config()
         self._instances: list[Any] | None = None
         self._filters = [build_filter_ensemble("none", [["take_first", None]])]
-        self._aggregation_list = dict.fromkeys(self.file.metrics, applicable_mean)
+        self._aggregation_list: dict[str, Callable[..., float]] = {
+            name: applicable_gain if name in self.file.derived else applicable_mean
+            for name in self.file.metrics
+        }
         self._higher_is_better = self.file.higher_is_better
         self._metric_fn_list: dict[str, Any] = dict.fromkeys(self.file.metrics)
         self.predict_only = False
@@ -127,6 +127,19 @@ class SelfcheckTask(Task):  # type: ignore[misc]
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what keeps a document from being used, or None."""
 
+    def check_documents(self, docs: Sequence[Mapping[str, Any]]) -> None:
+        """Check what a task needs of the documents that will be evaluated, beside the data."""
+
+    @property
+    def headline(self) -> str | None:
+        """The metric that a leaderboard ranks by; None: it does not rank this task."""
+        return self.file.headline
+
+    @property
+    def simulated_by(self) -> str | None:
+        """Who simulates the model, for people; None: the task has no simulator."""
+        return None
+
     def describe_data(self) -> dict[str, Any]:
         """Give what a record needs to tell the data from other data."""
         return self.split.describe()
@@ -149,17 +162,22 @@ class SelfcheckTask(Task):  # type: ignore[misc]
 
     @abstractmethod
     def score(self, doc: Mapping[str, Any], results: Sequence[Any]) -> Mapping[str, float | None]:
-        """Score a document: a value per metric, None where it does not apply (or all failed)."""
+        """Score a document: a value per plain metric, None where it does not apply (or failed)."""
 
     def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
         """Give every declared metric for the document, with its cluster."""
         if self.predict_only:
             return {"bypass": None}
         cluster = self.cluster(doc)
-        return {
+        told = {
             name: None if value is None else ClusteredValue(value, cluster)
             for name, value in self.score(doc, results).items()
         }
+        gains = {
+            name: GainValue.over(told[after], told[before])
+            for name, (after, before) in self.file.derived.items()
+        }
+        return {**told, **gains}
 
     def build_all_requests(self, **options: Any) -> None:
         """Build the instances of this rank's documents; options as in lm-eval."""
@@ -174,9 +192,14 @@ class SelfcheckTask(Task):  # type: ignore[misc]
             name: options.pop(name, None) for name in ("limit", "samples", "rank", "world_size")
         }
         ranks = where["world_size"] or 1
-        total = len(where["samples"] or self.eval_docs[: where["limit"]])
-        if total < ranks:  # on all ranks: one that stopped alone would leave the others waiting
-            raise ConfigError(f"{self.task_name}: {total} documents for {ranks} processes")
+        chosen = self.eval_docs[: where["limit"]]
+        if where["samples"]:
+            chosen = [self.eval_docs[place] for place in where["samples"]]
+        if (
+            len(chosen) < ranks
+        ):  # on all ranks: one that stopped alone would leave the others waiting
+            raise ConfigError(f"{self.task_name}: {len(chosen)} documents for {ranks} processes")
+        self.check_documents(chosen)
         documents = self.doc_iterator(
             limit=where["limit"],
             samples=where["samples"],
@@ -223,10 +246,9 @@ class SelfcheckTask(Task):  # type: ignore[misc]
     def dump_config(self) -> dict[str, Any]:
         """Give the task file's content, as lm-eval records it, and what data was really loaded."""
         data = {"data": self.describe_data()} if "split" in self.__dict__ else {}
-        common = {
-            key: self.file.common.get(key) for key in ("cluster", "chance", "headline", *DATASET)
-        }
+        common = {key: self.file.common.get(key) for key in ("cluster", "chance", *DATASET)}
         told = {**common, **self.file.own, **self.variant, **data}
+        told |= {"headline": self.headline, "simulated_by": self.simulated_by}
         return {**super().dump_config(), **told, "conditions": self.conditions()}
 
     @property
@@ -235,7 +257,7 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         return self.split.docs
 
     def aggregation(self) -> dict[str, Callable[..., float]]:
-        """Give the aggregation of each metric: the same for all."""
+        """Give the aggregation of each metric: a mean, or a gain of two others."""
         return self._aggregation_list
 
     def higher_is_better(self) -> dict[str, Any]:
@@ -267,17 +289,3 @@ def cluster_by(told: str) -> Callable[[Mapping[str, Any]], str]:
     if "{{" in told:
         return template("cluster", told).render
     return lambda doc: str(doc[told])
-
-
-def require_chat_template(render: Callable[..., Any] | None) -> None:
-    """Try the model's chat template before anything is asked.
-
-    Raises:
-        ModelError: it has none, or cannot render a single turn with it.
-    """
-    try:
-        if render is None:
-            raise ValueError("this backend renders no chat templates")
-        render([{"role": "user", "content": "?"}], add_generation_prompt=True)
-    except Exception as err:
-        raise ModelError(NO_CHAT_TEMPLATE.format(err)) from err

@@ -12,7 +12,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -22,7 +22,9 @@ from harness import failures
 from harness.backend import TOKEN_LIMITS, Backend, count_tokens, is_cut, is_cut_off, is_sampled
 from harness.cache import ResponseCache
 from harness.data import doc_hash
-from harness.questions import MODEL, Answer, Dialogue, Outcome, Question
+from harness.errors import ConfigError
+from harness.questions import LABELS, MODEL, SIMULATOR, Answer, Dialogue, Outcome, Question
+from harness.simulator import Simulator
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +36,18 @@ class DialogueInstance(Instance):  # type: ignore[misc]
     """A request for a whole dialogue.
 
     `arguments` are a text (the first question, for lm-eval's logs) and the `Settings` as a dict.
+
+    Attributes:
+        start: begins the dialogue.
+        expects: the metrics that it must end with.
+        simulator: who answers what is asked of a simulator.
+        ready: called when the simulator is known, before anything is asked; may raise.
     """
 
     start: Callable[[], Dialogue] = field(default=None, repr=False)  # type: ignore[assignment]
     expects: frozenset[str] = frozenset()
+    simulator: Simulator | None = field(default=None, repr=False)
+    ready: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -83,11 +93,17 @@ class Talk:
         self.request = request
         self.task = request.task_name or "?"
         self.settings = Settings(**request.arguments[1])
+        self.simulator_settings = _simulator_settings(self.settings, request.simulator)
         self.pending: list[Question] = []
         self.outcome: Outcome | None = None
         self.stages: list[dict[str, Any]] = []
         self._single = True
         self._dialogue: Dialogue | None = None
+
+    def request_for(self, question: Question, backend: Backend) -> tuple[Any, dict[str, Any]]:
+        """Render a question as whom it is for wants it."""
+        own = self.settings if question.to == MODEL else self.simulator_settings
+        return own.request(question, backend)
 
     def advance(self, answers: list[str] | None, speakers: Iterable[str]) -> None:
         """Hand over the answers to the pending questions (None at the start); take the next ones.
@@ -169,6 +185,25 @@ def converse(talks: Sequence[Talk], backends: Mapping[str, Backend]) -> None:
     for talk in talks:
         if talk.task in lost:
             talk.outcome = None
+    _settle_tallies(names, talks, lead)
+
+
+def _settle_tallies(names: Sequence[str], talks: Sequence[Talk], lead: Backend) -> None:
+    """Give each document the share of the label that is most frequent in its task, on all ranks."""
+    held: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for talk in talks:
+        held[talk.task].update(talk.outcome.tally if talk.outcome else {})
+    counts = lead.gather([held[name][label] for name in names for label in LABELS])
+    size = len(names) * len(LABELS)
+    totals = [sum(counts[place::size]) for place in range(size)]
+    for talk in talks:
+        tally = talk.outcome.tally if talk.outcome else {}
+        if talk.outcome and tally:
+            start = names.index(talk.task) * len(LABELS)
+            mine = totals[start : start + len(LABELS)]
+            share = tally.get(LABELS[mine.index(max(mine))], 0) / sum(tally.values())
+            told = {**talk.outcome.metrics, "constant": share}
+            talk.outcome = replace(talk.outcome, metrics=told)
 
 
 def _round(
@@ -185,10 +220,9 @@ def _round(
             for place, question in enumerate(talk.pending)
             if question.to == name
         ]
-        requests = [
-            talks[who].settings.request(question, backends[name]) for who, _, question in asked
-        ]
-        _log_round(number, name, [question.stage for _, _, question in asked])
+        requests = [talks[who].request_for(question, backends[name]) for who, _, question in asked]
+        if asked or backends[name].lm.world_size > 1:
+            _log_round(number, name, [question.stage for _, _, question in asked])
         told = backends[name].ask("generate_until", requests)
         for (who, place, question), args, answer in zip(asked, requests, told, strict=True):
             answers[who, place] = talks[who].note(question, args, answer, backends[name].lm)
@@ -199,7 +233,8 @@ def _round(
 
 
 def _log_round(number: int, name: str, stages: list[str]) -> None:
-    counts = ", ".join(f"{count} {stage}" for stage, count in sorted(Counter(stages).items()))
+    kinds = Counter(stage.partition(" ")[0] for stage in stages)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     told = counts or "none on this rank"
     log.info("Round %d to the %s: %d questions (%s)", number, name, len(stages), told)
 
@@ -241,10 +276,31 @@ def answer_dialogues(lm: Any, requests: list[DialogueInstance]) -> list[str]:
     ]
     talks = {key: Talk(request) for key, request in dict(zip(keys, requests, strict=True)).items()}
     with ResponseCache.default() as cache:
-        converse(list(talks.values()), {MODEL: Backend(lm, cache)})
+        backends = {MODEL: Backend(lm, cache)}
+        for simulator in _simulators(requests):
+            backends[SIMULATOR] = simulator.meet(backends[MODEL], cache)
+        for request in requests:
+            request.ready()
+        converse(list(talks.values()), backends)
     _log_cuts(talks.values())
     responses = {key: talk.response() for key, talk in talks.items()}
     return [responses[key] for key in keys]
+
+
+def _simulators(requests: Iterable[DialogueInstance]) -> list[Simulator]:
+    """Give all simulators: the model itself has one name in each task, another one is one."""
+    told = list(dict.fromkeys(request.simulator for request in requests if request.simulator))
+    names = {id(one) if one.model else None: one.label for one in told}
+    if len(names) > 1:
+        raise ConfigError(f"one simulator for all tasks of a run, not {', '.join(names.values())}")
+    return told
+
+
+def _simulator_settings(own: Settings, simulator: Simulator | None) -> Settings:
+    """Ask a simulator greedily; the model itself with the run's template and instruction."""
+    if simulator is None or simulator.model is None:
+        return replace(own, generation_kwargs={})
+    return Settings(apply_chat_template=simulator.chat_template)
 
 
 def _log_cuts(talks: Iterable[Talk]) -> None:

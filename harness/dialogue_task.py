@@ -40,7 +40,7 @@ class DialogueTask(SelfcheckTask):
                 idx=0,
                 metadata=metadata,
                 start=lambda: self.start(doc),
-                expects=frozenset(self.file.metrics),
+                expects=frozenset(self.file.plain_metrics),
             )
         ]
 
@@ -48,7 +48,7 @@ class DialogueTask(SelfcheckTask):
         """Read the metrics from the dialogue's JSON."""
         told = json.loads(results[0])
         metrics: Mapping[str, float | None] = told.get("metrics") or dict.fromkeys(
-            self.file.metrics
+            self.file.plain_metrics
         )
         return metrics
 

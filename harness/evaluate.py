@@ -11,19 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from harness import failures
-from harness.base_task import NO_CHAT_TEMPLATE, SelfcheckTask, total
+from harness.base_task import SelfcheckTask, total
+from harness.consistency_task import KEYS as FOLLOW_UP_KEYS
 from harness.data import doc_hash
-from harness.errors import (
-    CheckError,
-    ConfigError,
-    DataError,
-    MissingDataError,
-    ModelError,
-    unknown,
-)
-from harness.models import fingerprint, lacks_chat_template, resolve_model_args
+from harness.errors import CheckError, ConfigError, DataError, MissingDataError
+from harness.loading import load
+from harness.models import fingerprint
 from harness.runs import Environment, Metric, Model, Record, Run, Settings, TaskRun
 from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
+from harness.simulator import KEYS as SIMULATOR_KEYS
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +44,8 @@ class Plan:
         device: as in lm-eval, whose default falls back to the CPU.
         include_path: further folders of task files.
         variants: axes on which to run every task in all its variants (`FaithfulnessTask.variants`).
-        metadata: handed to every task, which reads the keys it knows (`fewshot_order`).
+        metadata: handed to every task, which reads the keys it knows: `fewshot_order`,
+            `simulator_model`, `follow_ups`, ...
         options: what else `lm_eval.simple_evaluate` takes.
     """
 
@@ -75,6 +72,8 @@ def run(plan: Plan) -> Run | None:
         ConfigError, DataError, MissingDataError: before a model is loaded.
         ModelError: the model cannot be loaded, or cannot do what was asked.
     """
+    import harness.planted  # noqa: F401  (registers the planted models)
+
     started = time.time()
     manager = build_manager(plan.include_path, plan.metadata)
     tasks = _load_tasks(plan, manager)
@@ -109,6 +108,7 @@ def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
     for name, task in tasks.items():
         if not isinstance(task, SelfcheckTask):
             raise ConfigError(f"{name} is no task of ours, but lm-eval's: run it with lm_eval")
+    _refuse_without_effect(plan.metadata, tasks)
     told = {
         other.task_name: other for task in tasks.values() for other in task.variants(plan.variants)
     }
@@ -116,6 +116,15 @@ def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
         axes = ", ".join(sorted(plan.variants))
         raise ConfigError(f"none of these tasks has variants of {axes}: {', '.join(tasks)}")
     return told
+
+
+def _refuse_without_effect(metadata: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
+    given = [key for key in (*SIMULATOR_KEYS, *FOLLOW_UP_KEYS) if metadata.get(key) is not None]
+    if given and all(task.simulated_by is None for task in tasks.values()):
+        raise ConfigError(
+            f"{', '.join(given)}: without effect, none of these tasks has a simulator: "
+            f"{', '.join(tasks)}"
+        )
 
 
 def load_model(plan: Plan) -> Any:
@@ -127,27 +136,13 @@ def load_model(plan: Plan) -> Any:
     """
     if not isinstance(plan.model, str):
         return plan.model
-    import lm_eval.models  # noqa: F401  (registers the backends)
-    from lm_eval.api.registry import get_model, model_registry
-
-    import harness.planted  # noqa: F401  (registers the planted models)
-
-    if plan.model not in model_registry:
-        raise ConfigError(unknown("model", plan.model, model_registry.keys()))
-    arguments = resolve_model_args(plan.model, dict(plan.model_args))
-    if plan.options.get("apply_chat_template") and lacks_chat_template(plan.model, arguments):
-        raise ModelError(NO_CHAT_TEMPLATE.format("its tokenizer's files hold none"))
-    settings = {"batch_size": plan.batch_size, "device": plan.device}
-    try:
-        lm = get_model(plan.model).create_from_arg_obj(arguments, settings)
-    except ConfigError:
-        raise
-    except Exception as err:
-        raise ModelError(
-            f"model {plan.model!r} cannot be loaded: {type(err).__name__}: {err}"
-        ) from err
-    lm.selfcheck_revision = arguments.get("revision")  # lm-eval's servers forget it
-    return lm
+    return load(
+        plan.model,
+        plan.model_args,
+        chat_template=bool(plan.options.get("apply_chat_template")),
+        batch_size=plan.batch_size,
+        device=plan.device,
+    )
 
 
 def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None:
@@ -162,18 +157,25 @@ def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None
             faults.append(f"{task.variant_of}: {err}")
     if faults:
         raise DataError("\n".join(dict.fromkeys(faults)))
+    limit = plan.options.get("limit")
     if plan.subset is None:
+        if limit is None:
+            for name, task in tasks.items():
+                task.check_documents(splits[name].docs)
         return None
     if plan.subset < 1:
         raise ConfigError(f"subset must be at least 1, got {plan.subset}")
-    if plan.options.get("limit") is not None:
+    if limit is not None:
         raise ConfigError(
             "give either --subset (a seeded draw) or --limit (the first ones), not both"
         )
-    return {
+    chosen = {
         name: draw_subset(split.hashes, plan.subset, plan.subset_seed)
         for name, split in splits.items()
     }
+    for name, task in tasks.items():
+        task.check_documents([splits[name].docs[place] for place in chosen[name]])
+    return chosen
 
 
 def _evaluate(
@@ -232,7 +234,8 @@ def _task_run(task: Any, samples: list[dict[str, Any]], lm: Any, failed: str | N
         variant_of=task.variant_of,
         data={**task.describe_data(), "cluster": task.file.cluster},
         conditions=task.conditions(),
-        headline=task.file.headline,
+        headline=task.headline,
+        simulated_by=task.simulated_by,
         documents=len(samples),
         prompts_cut=_count([one.prompt_cut for one in used]),
         answers_cut=_count([one.answer_cut for one in used]),
@@ -248,16 +251,16 @@ def _count(counts: list[int | None]) -> int | None:
 
 
 def _metrics(task: Any, samples: list[dict[str, Any]]) -> dict[str, Metric]:
-    metrics = {}
-    for name in task.file.metrics:
+    file, metrics = task.file, {}
+    for name in file.metrics:
         values = [sample[name] for sample in samples if sample[name] is not None]
-        metrics[name] = Metric.over(
-            values,
-            [value.cluster for value in values],
-            chance=task.file.chance[name],
-            higher_is_better=task.file.higher_is_better[name],
-            bounds=task.file.ranges[name],
-        )
+        clusters = [value.cluster for value in values]
+        told = {"chance": file.chance[name], "higher_is_better": file.higher_is_better[name]}
+        if name in file.derived:
+            parts = [(value.after, value.before) for value in values]
+            metrics[name] = Metric.gain(parts, clusters, of=file.derived[name], **told)
+        else:
+            metrics[name] = Metric.over(values, clusters, bounds=file.ranges[name], **told)
     return metrics
 
 
@@ -272,7 +275,7 @@ def _samples(task: Any, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "cluster": task.cluster(sample["doc"]),
             "doc": sample["doc"],
             "target": sample["target"],
-            "metrics": {name: sample.get(name) for name in task.file.metrics},
+            "metrics": {name: sample.get(name) for name in task.file.plain_metrics},
             **task.evidence(sample),
         }
         for sample in samples

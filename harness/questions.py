@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import TypeVar
 
 MODEL = "model"
+SIMULATOR = "simulator"
+SELF = "self"
+"""Who the simulator is where it is the model under test."""
+LABELS = ("unknown", "yes", "no", *ascii_uppercase)
+"""The answers that `Outcome.tally` counts."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +24,13 @@ class Question:
     """One question in a fresh conversation: nobody sees earlier questions or answers.
 
     Attributes:
-        stage: what the question is for, unique within a dialogue ("predict", "explain", ...).
+        stage: what the question is for, unique within a dialogue: a word ("predict", "explain"),
+            and a number where there are several ("simulate 3").
         text: the user's turn.
         cue: appended for a model without a chat template, where it goes on writing.
         until: strings that end the answer of a model without a chat template.
         max_tokens: longest answer, in tokens.
-        to: who is asked; `MODEL` is the model under test.
+        to: who is asked; `MODEL` is the model under test, `SIMULATOR` may be another one.
     """
 
     stage: str
@@ -56,10 +63,13 @@ class Outcome:
     Attributes:
         metrics: a value for every metric of the check; None where it does not apply.
         read: per stage, what was read from the answer (JSON-able), for the record.
+        tally: how often the document had each of `LABELS`. The metric `constant` of a document
+            that had any becomes the share of the label that is most frequent in the whole task.
     """
 
     metrics: Mapping[str, float | None]
     read: Mapping[str, object] = field(default_factory=dict)
+    tally: Mapping[str, int] = field(default_factory=dict)
 
 
 T = TypeVar("T")

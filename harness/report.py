@@ -12,12 +12,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.questions import SELF
 from harness.spread import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.runs import Metric, Run
+    from harness.runs import Metric, Run, TaskRun
     from harness.spread import Spread
     from harness.stats import Interval
 
@@ -25,13 +26,18 @@ WIDTH_WITHOUT_TERMINAL = 110
 
 
 def print_run(run: Run) -> None:
-    """Print every metric of a run with its interval, n and chance level; then what went wrong."""
+    """Print every metric of a run with its interval, n and chance level; then what went wrong.
+
+    Where a gain is empty, the reason is told, and who simulated always.
+    """
     console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
     console.print(run_table(run))
     spreads = spread(run.tasks)
     if spreads:
         console.print("Spread over the variants of the prompts")
         console.print(spread_table(spreads))
+    for line in [*simulators(run.tasks), *empty_gains(run.tasks)]:
+        console.print(Text(line))
     for name, task in run.tasks.items():
         if task.failed:
             console.print(Text(f"{name} FAILED: {task.failed}", style="bold red"))
@@ -56,6 +62,27 @@ def run_table(run: Run) -> Table:
             table.add_row(Text(name), Text("failed" if task.failed else "not scored"))
         table.add_section()
     return table
+
+
+def simulators(tasks: Mapping[str, TaskRun]) -> list[str]:
+    """Say who simulated in each task that has a simulator."""
+    own = "self-simulated, so that no gain can be told: a blind guess would be the answer itself"
+    return [
+        f"{name}: {own if task.simulated_by == SELF else f'simulated by {task.simulated_by}'}"
+        for name, task in tasks.items()
+        if task.simulated_by is not None
+    ]
+
+
+def empty_gains(tasks: Mapping[str, TaskRun]) -> list[str]:
+    """Say of every gain without a value why it has none; variants of a task are left out."""
+    return [
+        f"{name}: {metric} is empty: {told.interval.method}"
+        for name, task in tasks.items()
+        for metric, told in task.metrics.items()
+        if told.of is not None and told.value is None and task.variant_of == name
+        if task.simulated_by != SELF
+    ]
 
 
 def spread_table(spreads: Mapping[str, Mapping[str, Spread]]) -> Table:

@@ -22,16 +22,18 @@ Count = Annotated[int, Meta(ge=0)]
 PACKAGES = ("selfcheck-harness", "lm-eval", "torch", "transformers", "datasets", "peft", "numpy")
 
 
-class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One number: the mean of a metric over the documents to which it applies.
+class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One number: the mean of a metric over the documents to which it applies, or a gain.
 
     Attributes:
-        value: the mean; None if no document applies.
+        value: the mean, or the gain; None if no document applies, or `interval` says why.
         interval: 95%, and how it was made.
         n: documents to which it applies.
         chance: what guessing gives; None if that is no fixed number.
         higher_is_better: its direction; None if it has none.
         bounds: the lowest and highest value of one document; None if unbounded.
+        of: the two metrics of which it is the normalised gain (`stats.normalised_gain`); no
+            document has a value of it, and it applies where both do. None: it is a mean.
     """
 
     value: float | None
@@ -40,6 +42,7 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     chance: float | None
     higher_is_better: bool | None
     bounds: tuple[float, float] | None
+    of: tuple[str, str] | None = None
 
     @classmethod
     def over(
@@ -67,6 +70,34 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             bounds=bounds,
         )
 
+    @classmethod
+    def gain(
+        cls,
+        parts: Sequence[tuple[float, float]],
+        clusters: Sequence[str],
+        *,
+        of: tuple[str, str],
+        chance: float | None,
+        higher_is_better: bool | None,
+    ) -> Metric:
+        """Give the normalised gain over the documents that have both parts.
+
+        Args:
+            parts: n documents' values of the two metrics, that after and that before.
+            clusters: n names; equal names are one source.
+            of, chance, higher_is_better: see the attributes.
+        """
+        after, before = [one[0] for one in parts], [one[1] for one in parts]
+        return cls(
+            value=stats.normalised_gain(after, before),
+            interval=stats.gain_interval(after, before, clusters),
+            n=len(parts),
+            chance=chance,
+            higher_is_better=higher_is_better,
+            bounds=None,
+            of=of,
+        )
+
 
 class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One task of a run.
@@ -79,6 +110,8 @@ class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         data: which documents, from where; without "fingerprint": unknown.
         conditions: what else scores depend on; scores under other conditions are not compared.
         headline: the metric that a leaderboard ranks by; None: not ranked.
+        simulated_by: who predicted the model's answers, for people ("self": the model itself; the
+            identity is one of the conditions); None: the task has no simulator.
         documents: how many were evaluated.
         prompts_cut: on how many of them lm-eval cut the start of a prompt; None: nobody can tell.
         answers_cut: on how many of them an answer reached its limit; None: nobody can tell.
@@ -95,6 +128,7 @@ class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: dict[str, Any]
     conditions: dict[str, Any]
     headline: str | None
+    simulated_by: str | None = None
     documents: Count
     prompts_cut: Count | None
     answers_cut: Count | None
@@ -190,7 +224,8 @@ class Run:
 
     Attributes:
         record: what `run.json` holds.
-        samples: task -> one mapping a document: `doc_hash`, `cluster`, `metrics`, and the evidence.
+        samples: task -> one mapping a document: `doc_hash`, `cluster`, `metrics`
+            (without derived ones), and the evidence.
     """
 
     record: Record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,9 @@ OPTIONAL = frozenset(
         "repeats",
     }
 )
-METRIC_KEYS = frozenset({"metric", "aggregation", "higher_is_better", "range"})
+METRIC_KEYS = frozenset({"metric", "aggregation", "higher_is_better", "range", "of"})
+MEAN, GAIN = "applicable_mean", "normalised_gain"
+"""Aggregations: a mean over documents; a gain of one such metric over another, from totals."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,18 @@ class TaskFile:
     def metrics(self) -> tuple[str, ...]:
         """The declared metrics."""
         return tuple(entry["metric"] for entry in self.common["metric_list"])
+
+    @property
+    def derived(self) -> dict[str, tuple[str, str]]:
+        """The metrics that are normalised gains: the first of the two over the second."""
+        entries = self.common["metric_list"]
+        return {e["metric"]: (e["of"][0], e["of"][1]) for e in entries if e["aggregation"] == GAIN}
+
+    @property
+    def plain_metrics(self) -> tuple[str, ...]:
+        """The declared metrics that a document has a value of: all but the derived ones."""
+        derived = self.derived
+        return tuple(name for name in self.metrics if name not in derived)
 
     @property
     def higher_is_better(self) -> dict[str, bool | None]:
@@ -191,9 +205,34 @@ def _metric_faults(common: Mapping[str, Any]) -> Iterator[str]:
     for entry in entries:
         for key in set(entry) - METRIC_KEYS:
             yield unknown(f"key of metric {entry.get('metric')!r}", str(key), METRIC_KEYS)
-        if entry.get("aggregation") != "applicable_mean":
-            yield f"metric {entry.get('metric')!r}: aggregation must be 'applicable_mean'"
+        yield from _aggregation_faults(entry, entries)
     for name in set(names) - set(chance):
         yield f"chance lacks the metric {name!r} (null: no fixed number)"
     for name in set(chance) - set(names):
         yield unknown("metric in chance", str(name), [str(n) for n in names])
+
+
+def _aggregation_faults(entry: Mapping[str, Any], entries: Sequence[Any]) -> Iterator[str]:
+    """Say what is wrong with how a metric is made of documents, or of other metrics."""
+    place, told = f"metric {entry.get('metric')!r}", entry.get("aggregation")
+    if told not in (MEAN, GAIN):
+        yield f"{place}: aggregation must be {MEAN!r} or {GAIN!r}, got {told!r}"
+    elif told == MEAN and "of" in entry:
+        yield f"{place}: 'of' belongs to the aggregation {GAIN!r}"
+    elif told == GAIN:
+        yield from _part_faults(place, entry.get("of"), entries)
+        if entry.get("range", ()) is not None:
+            yield f"{place}: range must be null: a gain is unbounded below"
+
+
+def _part_faults(place: str, parts: Any, entries: Sequence[Any]) -> Iterator[str]:
+    texts = isinstance(parts, list) and all(isinstance(part, str) for part in parts)
+    if not texts or len(parts) != 2 or parts[0] == parts[1]:
+        yield f"{place}: of must name two metrics, [after, before], got {parts!r}"
+        return
+    known = {e.get("metric"): e for e in entries if e.get("aggregation") == MEAN}
+    for part in parts:
+        if part not in known:
+            yield unknown(f"metric in of of {place}", part, map(str, known))
+        elif list(known[part].get("range", (0, 1)) or ()) != [0, 1]:
+            yield f"{place}: of names {part!r}, whose range is not [0, 1]"

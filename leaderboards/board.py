@@ -9,7 +9,7 @@ from harness import stats
 from harness.errors import ConfigError, unknown
 from harness.run_files import StoredRun
 from harness.runs import Metric, TaskRun
-from leaderboards.comparable import Documents, read_documents
+from leaderboards.comparable import Documents, leave_out_simulated, read_documents
 from leaderboards.deltas import Delta, find_deltas
 from leaderboards.entries import Entry, check_entries, choose_tasks
 from leaderboards.notes import board_notes
@@ -123,7 +123,7 @@ def build_board(
     known = {entry.name: entry for entry in entries}
     if base is not None and base not in known:
         raise ConfigError(unknown("model as --base", base, known))
-    tasks = choose_tasks(entries, patterns)
+    tasks, apart = leave_out_simulated(entries, choose_tasks(entries, patterns))
     documents = read_documents(entries, tasks)
     headlines, unranked = find_headlines(entries, tasks)
     places = rank(entries, headlines)
@@ -135,7 +135,7 @@ def build_board(
     ]
     if base is not None:
         lines = _with_deltas(lines, _all_deltas(entries, known[base], tasks, documents))
-    notes = unranked + board_notes(entries, tasks, headlines, documents, base)
+    notes = apart + unranked + board_notes(entries, tasks, headlines, documents, base)
     return Board(lines, places, headlines, base, notes)
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare import incomparable, unknown_of
+from harness.compare import incomparable, other_simulators, unknown_of
 from harness.errors import ComparisonError
+from harness.questions import SELF
 from harness.run_scores import Scores
 from harness.runs import TaskRun
 from leaderboards.entries import Entry
 
 MOST_FAULTS = 20
 MOST_NAMES = 5
-Columns = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,38 @@ class Documents:
 
     Attributes:
         clusters: shape (n,); equal numbers are one source.
-        columns: model -> metric -> float64, shape (n,), NaN where it does not apply. Models
-            without samples, or that failed, are not there.
+        scores: by model. Models without samples, or that failed, are not there.
     """
 
     clusters: NDArray[np.intp]
-    columns: Mapping[str, Columns]
+    scores: Mapping[str, Scores]
 
 
 def scored(entries: Sequence[Entry], task: str) -> dict[str, TaskRun]:
     """Give the models that have scores of a task."""
     told = {entry.name: entry.tasks.get(task) for entry in entries}
     return {name: run for name, run in told.items() if run is not None and run.metrics}
+
+
+def leave_out_simulated(
+    entries: Sequence[Entry], tasks: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Leave out tasks that different models simulated; give those left, and a note on the others.
+
+    Raises:
+        ComparisonError: none is left.
+    """
+    runs = {task: list(scored(entries, task).values()) for task in tasks}
+    apart = [
+        task
+        for task, told in runs.items()
+        if any(other_simulators(*pair) for pair in combinations(told, 2))
+    ]
+    left = [task for task in tasks if task not in apart]
+    note = f"left out, the simulators differ: {', '.join(apart)}; score all with one --simulator"
+    if not left:
+        raise ComparisonError(f"the models cannot stand on one board: {note}")
+    return left, [note] if apart else []
 
 
 def read_documents(entries: Sequence[Entry], tasks: Sequence[str]) -> dict[str, Documents]:
@@ -92,7 +113,9 @@ def _task_faults(task: str, runs: Mapping[str, TaskRun]) -> list[str]:
 
 def _differences(ours: TaskRun, theirs: TaskRun) -> list[str]:
     faults = incomparable(ours, theirs)
-    if None not in (ours.headline, theirs.headline) and ours.headline != theirs.headline:
+    ranked_by = (ours.headline, theirs.headline)
+    simulated = SELF in (ours.simulated_by, theirs.simulated_by)  # its headline is another one
+    if None not in ranked_by and ranked_by[0] != ranked_by[1] and not simulated:
         faults.append(f"other headline: {ours.headline!r} and {theirs.headline!r}")
     for name, metric in ours.metrics.items():
         told = metric.higher_is_better, getattr(theirs.metrics.get(name), "higher_is_better", None)
@@ -125,7 +148,7 @@ def _read_task(task: str, entries: Sequence[Entry]) -> tuple[Documents, list[str
     )
     first = next(iter(read.values()), Scores([], [], {}))
     clusters = np.unique(np.array(first.clusters, dtype=object), return_inverse=True)[1]
-    return Documents(clusters, {name: scores.values for name, scores in read.items()}), faults
+    return Documents(clusters, read), faults
 
 
 def _other_documents(task: str, documents: Mapping[str, Hashable]) -> list[str]:
@@ -149,9 +172,4 @@ def _overlap(ours: Hashable, theirs: Hashable) -> str:
 
 def _in_order(scores: Scores) -> Scores:
     """Sort the documents by their hashes: equal documents are then at equal places."""
-    places = sorted(range(len(scores.hashes)), key=scores.hashes.__getitem__)
-    return Scores(
-        [scores.hashes[place] for place in places],
-        [scores.clusters[place] for place in places],
-        {name: column[places] for name, column in scores.values.items()},
-    )
+    return scores.at(sorted(range(len(scores.hashes)), key=scores.hashes.__getitem__))

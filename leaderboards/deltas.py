@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness import stats
+from harness.compare import Pairs
 from harness.runs import Metric
 from leaderboards.comparable import Documents, scored
 from leaderboards.entries import Entry
@@ -47,14 +46,13 @@ def find_deltas(
 
 
 def _paired(documents: Documents, base: str, model: str, metric: str) -> Delta | None:
-    if base not in documents.columns or model not in documents.columns:
+    if base not in documents.scores or model not in documents.scores:
         return None
-    first, second = documents.columns[base][metric], documents.columns[model][metric]
-    both = ~(np.isnan(first) | np.isnan(second))
-    ours, theirs = first[both], second[both]
-    test = stats.paired_test(ours, theirs, documents.clusters[both])
-    value = math.fsum(theirs - ours) / len(ours) if len(ours) else None
-    return Delta(value, len(ours), test.p, test.method)
+    pairs = Pairs(documents.scores[base], documents.scores[model], documents.clusters)
+    told = pairs.of(metric)
+    test, known = told.test(), len(told) and not told.lacking
+    value = math.fsum(told.changes) / len(told) if known else None
+    return Delta(value, len(told), test.p, test.method)
 
 
 def _unpaired(base: Metric, model: Metric) -> Delta:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from harness.compare import SETTINGS, unknown_of
+from harness.questions import SELF
 from leaderboards.comparable import Documents, names_of, scored
 from leaderboards.entries import Entry
 from leaderboards.ranking import Headline, has_value
@@ -46,7 +47,9 @@ def _task_notes(
         if task in entry.tasks and entry.tasks[task].failed
     ]
     runs = scored(entries, task)
-    bare = [name for name in runs if name not in documents.columns]
+    own = [name for name, run in runs.items() if run.simulated_by == SELF]
+    notes += [f"{task}: self-simulated: {names_of(own)}"] if own else []
+    bare = [name for name in runs if name not in documents.scores]
     if bare:
         unpaired = "" if base is None else "; deltas are unpaired, from intervals"
         notes.append(

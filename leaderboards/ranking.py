@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.questions import SELF
 from harness.runs import Metric, TaskRun
 from leaderboards.comparable import scored
 from leaderboards.entries import Entry
@@ -97,7 +98,8 @@ def _headline(task: str, runs: Sequence[TaskRun]) -> Headline | str:
     """Say what a task is ranked by, or why it is not."""
     if any(run.variant_of != task for run in runs):
         return "it is a variant of another task"
-    name = next((run.headline for run in runs if run.headline is not None), None)
+    told = sorted(runs, key=lambda run: run.simulated_by != SELF)  # it has no gain: none counts
+    name = next((run.headline for run in told if run.headline is not None), None)
     if name is None:
         return "it has no headline metric"
     metrics = [run.metrics[name] for run in runs if name in run.metrics]
@@ -112,7 +114,13 @@ def _headline(task: str, runs: Sequence[TaskRun]) -> Headline | str:
 
 
 def _is_share(metric: Metric) -> bool:
-    """Whether it moves in [-1, 1]: by its bounds, or if they are unknown by its value."""
+    """Whether it moves in [-1, 1]: by its bounds, or if they are unknown by its value.
+
+    A gain counts as one though it is unbounded below: it is the share of what there was to gain, 0
+    and 1 mean what they mean elsewhere, and below 0 it can but cost its model ranks.
+    """
+    if metric.of is not None:
+        return True
     told = metric.bounds or (metric.value or 0.0,)
     return all(-REACH <= end <= REACH for end in told)
 

@@ -19,8 +19,9 @@ def doc_hash(number: int) -> str:
 
 
 def task_run(values: Values, clusters: Sequence[str] | None = None, **changed: Any) -> TaskRun:
-    """One task; `bounds` and `directions` are mappings by metric, others are attributes."""
+    """One task; `bounds`, `directions`, `gains` (to the parts) are by metric, others attributes."""
     bounds, directions = changed.pop("bounds", {}), changed.pop("directions", {})
+    gains = changed.pop("gains", {})
     documents = max(map(len, values.values()), default=0)
     names = clusters or [doc_hash(number) for number in range(documents)]
     told: dict[str, Any] = {
@@ -39,6 +40,9 @@ def task_run(values: Values, clusters: Sequence[str] | None = None, **changed: A
         "metrics": {
             name: _metric(column, names, bounds.get(name, (0.0, 1.0)), directions.get(name, True))
             for name, column in values.items()
+        }
+        | {
+            name: _gain(values, names, of, directions.get(name, True)) for name, of in gains.items()
         },
     }
     return TaskRun(**{**told, **changed})
@@ -52,6 +56,21 @@ def _metric(column: Sequence[float | None], names: Sequence[str], bounds: Any, u
         chance=None,
         higher_is_better=up,
         bounds=bounds,
+    )
+
+
+def _gain(values: Values, names: Sequence[str], of: tuple[str, str], up: Any) -> Metric:
+    told = [
+        ((after, before), name)
+        for after, before, name in zip(values[of[0]], values[of[1]], names, strict=True)
+        if None not in (after, before)
+    ]
+    return Metric.gain(
+        [parts for parts, _ in told],
+        [name for _, name in told],
+        of=of,
+        chance=0.0,
+        higher_is_better=up,
     )
 
 

@@ -1,6 +1,7 @@
 """The command `selfcheck`: subcommands of all packages, and those of the harness.
 
-`evaluating`: run, demo; `judging`: import, compare, gate; `tasks`: tasks, link.
+`evaluating`: run, demo; `freezing`: follow-ups; `judging`: import, compare, gate; `tasks`: tasks,
+link.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
-from harness.commands import evaluating, judging, tasks
+from harness.commands import evaluating, freezing, judging, tasks
 from harness.errors import SelfcheckError, printable
 
 log = logging.getLogger("harness")
@@ -54,5 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def register(subparsers: Any) -> None:
     """Add the harness's subcommands."""
     evaluating.register(subparsers)
+    freezing.register(subparsers)
     judging.register(subparsers)
     tasks.register(subparsers)

@@ -7,7 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.commands.options import add_command, add_option, add_output
+from harness.commands.options import (
+    add_command,
+    add_option,
+    add_output,
+    add_simulator,
+    simulator_metadata,
+)
 from harness.errors import ConfigError, unknown
 
 DEMO_DOCUMENTS = 10
@@ -70,6 +76,9 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         parser, "subset-seed", type=int, default=0, metavar="S", help="draws other documents"
     )
     add_option(parser, "variants", metavar="all|AXES", help="run persona, mask and target variants")
+    add_simulator(parser)
+    add_option(parser, "follow-ups", metavar="FILE", help="frozen ones (selfcheck follow-ups)")
+    add_option(parser, "follow-up-count", type=int, metavar="N", help="how many to write")
     add_option(parser, "batch-size", default="auto", metavar="auto|N", help="auto: settled once")
     add_option(parser, "device", help="cuda:0, cpu, mps, ...")
     add_option(parser, "skip-unavailable", action="store_true", help="leave out tasks without data")
@@ -106,13 +115,24 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         device=config.device,
         include_path=(Path(config.include_path).resolve(),) if config.include_path else (),
         variants=_axes(args.variants),
-        metadata=_own_metadata(config),
+        metadata=_metadata(args, config),
         options={
             **{name: getattr(config, name) for name in passed_on},
             **dict(zip(seeds, config.seed or [None] * 4, strict=True)),
         },
     )
     return _run_and_show(plan, folder)
+
+
+def _metadata(args: argparse.Namespace, config: Any) -> dict[str, Any]:
+    told = {"follow_ups": args.follow_ups, "follow_up_count": args.follow_up_count}
+    told = {key: value for key, value in told.items() if value is not None}
+    told |= simulator_metadata(args)
+    own = _own_metadata(config)
+    twice = [key for key in told if own.get(key, told[key]) != told[key]]
+    if twice:
+        raise ConfigError(f"--metadata and the options disagree on {', '.join(twice)}")
+    return {**own, **told}
 
 
 def _own_metadata(config: Any) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+SIMULATOR_KEYS = ("simulator_model", "simulator_args", "simulator_chat_template")
+
 
 def add_command(
     subparsers: Any, name: str, execute: Any, summary: str, epilog: str, options: Any = None
@@ -34,6 +36,25 @@ def add_option(parser: argparse.ArgumentParser, name: str, *more: str, **setting
     """Add an option that may be spelt with hyphens or underscores."""
     spellings = {f"--{name}", f"--{name.replace('-', '_')}", *more}
     parser.add_argument(*sorted(spellings), dest=name.replace("-", "_"), **settings)
+
+
+def add_simulator(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Add the options that name a simulator."""
+    add_option(parser, "simulator", required=required, metavar="MODEL", help="lm-eval backend")
+    add_option(parser, "simulator-args", metavar="ARGS", help="key=value,key=value")
+    add_option(
+        parser, "simulator-chat-template", choices=["on", "off"],
+        help="default: on for chat APIs, off for others",
+    )  # fmt: skip
+
+
+def simulator_metadata(args: argparse.Namespace) -> dict[str, Any]:
+    """Give what the options say of the simulator, as tasks read it."""
+    template = args.simulator_chat_template
+    told = (args.simulator, args.simulator_args, None if template is None else template == "on")
+    return {
+        key: value for key, value in zip(SIMULATOR_KEYS, told, strict=True) if value is not None
+    }
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

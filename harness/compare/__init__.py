@@ -8,7 +8,13 @@
 from harness.compare.comparison import Comparison, compare
 from harness.compare.flips import Flip
 from harness.compare.notes import SETTINGS, documents_note, notes_on
-from harness.compare.pairing import Pairs, incomparable, pair_documents, unknown_of
+from harness.compare.pairing import (
+    Pairs,
+    incomparable,
+    other_simulators,
+    pair_documents,
+    unknown_of,
+)
 from harness.compare.rows import Row, compare_task
 
 __all__ = [
@@ -22,6 +28,7 @@ __all__ = [
     "documents_note",
     "incomparable",
     "notes_on",
+    "other_simulators",
     "pair_documents",
     "unknown_of",
 ]

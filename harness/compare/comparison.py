@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 from harness import stats
 from harness.compare.flips import Flip, find_flips
 from harness.compare.notes import documents_note, notes_on
-from harness.compare.pairing import incomparable, pair_documents
+from harness.compare.pairing import incomparable, other_simulators, pair_documents
 from harness.compare.rows import Row, compare_task, shared_metrics
 from harness.errors import ComparisonError, unknown
 from harness.run_files import StoredRun
 
 FLIPS = 5
+ONE_SIMULATOR = "score both with one --simulator"
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ def compare(
         ComparisonError: they cannot be compared; names every difference.
         RecordError: samples are damaged.
     """
-    names = _common(base, candidate, patterns)
+    names, apart = _apart(base, candidate, _common(base, candidate, patterns))
     _refuse_incomparable(base, candidate, names)
     failed = {name for run in (base, candidate) for name in names if run.tasks[name].failed}
     sound = [name for name in names if name not in failed]
     tests = sum(len(shared_metrics(base.tasks[name], candidate.tasks[name])) for name in sound)
-    rows, flipped, notes = [], [], notes_on(base, candidate, names)
+    rows, flipped, notes = [], [], apart + notes_on(base, candidate, names)
     for name in sound:
         pairs = pair_documents(base, candidate, name)
         rows += compare_task(base.tasks[name], candidate.tasks[name], name, pairs, tests)
@@ -80,6 +81,22 @@ def _common(base: StoredRun, candidate: StoredRun, patterns: Sequence[str]) -> l
             f"{', '.join(base.tasks)}; {', '.join(candidate.tasks)}"
         )
     return names
+
+
+def _apart(
+    base: StoredRun, candidate: StoredRun, names: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Leave out the tasks of other simulators, and say so.
+
+    Raises:
+        ComparisonError: none is left.
+    """
+    apart = [name for name in names if other_simulators(base.tasks[name], candidate.tasks[name])]
+    left = [name for name in names if name not in apart]
+    told = f"not compared, the simulators differ: {', '.join(apart)}; {ONE_SIMULATOR}"
+    if not left:
+        raise ComparisonError(f"{base.name} and {candidate.name}: {told}")
+    return left, [told] if apart else []
 
 
 def _refuse_incomparable(base: StoredRun, candidate: StoredRun, names: Sequence[str]) -> None:

@@ -20,7 +20,8 @@ class Flip:
     """A document on which the models differ.
 
     Attributes:
-        metric: the one that it is chosen by, the task's headline.
+        metric: the one that it is chosen by: the task's headline, or where that is a gain, of which
+            documents have no values, its first part.
         values: metric -> base and candidate, of all that changed.
         text: the beginning of the document, as it is: data, never to be interpreted.
     """
@@ -53,10 +54,11 @@ def find_flips(run: StoredRun, name: str, pairs: Pairs, limit: int) -> list[Flip
 
 
 def _headline(task: TaskRun) -> str:
-    if task.headline is not None:
-        return task.headline
+    """Name the metric that documents are chosen by; of a gain its first part."""
     directed = [name for name, told in task.metrics.items() if told.higher_is_better is not None]
-    return directed[0] if directed else ""
+    name = task.headline if task.headline is not None else next(iter(directed), "")
+    told = task.metrics.get(name)
+    return name if told is None or told.of is None else told.of[0]
 
 
 def _changed(

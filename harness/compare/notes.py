@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from harness.compare.pairing import Pairs, unknown_of
+from harness.questions import SELF
 from harness.run_files import StoredRun
 from harness.runs import Record, TaskRun
 
@@ -41,11 +42,20 @@ def notes_on(base: StoredRun, candidate: StoredRun, names: Sequence[str]) -> lis
             for name in names
             if run.tasks[name].failed
         ]
+    notes += _self_simulated(base, candidate, names)
     for name in names:
         notes += _cut_notes(name, base.tasks[name], candidate.tasks[name])
         hidden = unknown_of(base.tasks[name], candidate.tasks[name])
         notes += [f"{name}: told by one of the runs only: {', '.join(hidden)}"] if hidden else []
     return notes + _model_notes(base.record, candidate.record)
+
+
+def _self_simulated(base: StoredRun, candidate: StoredRun, names: Sequence[str]) -> list[str]:
+    told = {
+        run.name: [name for name in names if run.tasks[name].simulated_by == SELF]
+        for run in (base, candidate)
+    }
+    return [f"self-simulated in {run}: {', '.join(found)}" for run, found in told.items() if found]
 
 
 def _model_notes(base: Record, candidate: Record) -> list[str]:

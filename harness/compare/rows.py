@@ -86,24 +86,22 @@ def compare_task(
 
 
 def _paired(task: str, name: str, metric: Metric, pairs: Pairs, tests: int) -> Row:
-    base, candidate = pairs.base.values[name], pairs.candidate.values[name]
-    both = ~(np.isnan(base) | np.isnan(candidate))
-    ours, theirs, clusters = base[both], candidate[both], pairs.clusters[both]
-    test = stats.paired_test(ours, theirs, clusters)
+    told = pairs.of(name)
+    test, changes = told.test(), told.changes
     return Row(
         task=task,
         metric=name,
-        base=_mean(ours),
-        candidate=_mean(theirs),
-        difference=_mean(theirs - ours),
-        interval=stats.paired_interval(ours, theirs, clusters, metric.bounds),
+        base=told.base.value,
+        candidate=told.candidate.value,
+        difference=None if told.lacking else _mean(changes),
+        interval=told.interval(),
         test=test.method,
         p=test.p,
         adjusted_p=None,
-        n=int(both.sum()),
-        n_base=int((~np.isnan(base)).sum()),
-        n_candidate=int((~np.isnan(candidate)).sum()),
-        detectable=stats.detectable_effect(theirs - ours, clusters, tests=tests),
+        n=len(told),
+        n_base=int(pairs.base.applies(name).sum()),
+        n_candidate=int(pairs.candidate.applies(name).sum()),
+        detectable=stats.detectable_effect(changes, told.clusters, tests=tests),
         higher_is_better=metric.higher_is_better,
     )
 

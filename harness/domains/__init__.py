@@ -1,17 +1,19 @@
 """What a text is asked about: the labels, how an answer is read, what a document must hold.
 
-A domain turns a document of a data set into an `Item`. The words of the prompts are not here: they
-are in the task files.
+A domain turns a document of a data set into an `Item`: a text, and what is asked about it. Where a
+question stands on its own it is `Posed`. The words of the prompts are not here: they are in the
+task files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.domains.choice import Choice
 from harness.domains.entailment import Entailment
 from harness.domains.item import Domain, Item
+from harness.domains.posed import QUESTIONS, Posed, Questions
 from harness.domains.sentiment import Sentiment
 from harness.domains.yes_no import YesNo
 from harness.errors import ConfigError, unknown
@@ -22,6 +24,7 @@ DOMAINS: Mapping[str, type[Domain]] = {
     "choice": Choice,
     "yes_no": YesNo,
 }
+T = TypeVar("T")
 
 
 def build_domain(name: str, columns: Mapping[str, Any]) -> Domain:
@@ -30,16 +33,38 @@ def build_domain(name: str, columns: Mapping[str, Any]) -> Domain:
     Raises:
         ConfigError: no domain has that name, or it does not know such a role.
     """
-    if name not in DOMAINS:
-        raise ConfigError(unknown("domain", name, DOMAINS))
+    return _build("domain", DOMAINS, name, columns)
+
+
+def build_questions(name: str, columns: Mapping[str, Any]) -> Questions:
+    """Make the kind of questions of that name, reading these columns (role -> column).
+
+    Raises:
+        ConfigError: there is none of that name, or it does not know such a role.
+    """
+    return _build("kind of questions", QUESTIONS, name, columns)
+
+
+def _build(what: str, known: Mapping[str, type[T]], name: str, columns: Mapping[str, Any]) -> T:
+    if name not in known:
+        raise ConfigError(unknown(what, name, known))
     for role, column in columns.items():
         shared = role == "options" and isinstance(column, list)
         if not isinstance(column, str) and not shared:
             raise ConfigError(f"columns: {role} must name a column, got {column!r}")
     try:
-        return DOMAINS[name](**columns)
+        return known[name](**columns)
     except TypeError as err:
-        raise ConfigError(f"columns of domain {name!r}: {err}") from err
+        raise ConfigError(f"columns of {what} {name!r}: {err}") from err
 
 
-__all__ = ["DOMAINS", "Domain", "Item", "build_domain"]
+__all__ = [
+    "DOMAINS",
+    "QUESTIONS",
+    "Domain",
+    "Item",
+    "Posed",
+    "Questions",
+    "build_domain",
+    "build_questions",
+]

@@ -88,7 +88,8 @@ def planned(baseline: StoredRun, config: GateConfig, strict: bool = True) -> lis
     """List what a gate checks: it depends on the baseline alone.
 
     Args:
-        strict: every metric and task of the configuration must be there; not so for the default.
+        strict: every metric and task of the configuration must be there, and is checked; not so
+            for the default, which leaves out metrics that apply to no document of the baseline.
 
     Raises:
         ConfigError: it checks nothing, names what is not there, or a metric has no direction.
@@ -103,7 +104,7 @@ def planned(baseline: StoredRun, config: GateConfig, strict: bool = True) -> lis
         checks += [
             Planned(name, metric, _directed(name, metric, margin, task))
             for metric, margin in margins.items()
-            if metric in task.metrics
+            if metric in task.metrics and (strict or task.metrics[metric].n)
         ]
     if not checks:
         raise ConfigError(f"{baseline.name} has no metric that the gate has a margin for")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from harness.scoring import choice_evidence
 log = logging.getLogger(__name__)
 AGAIN = "copy it again, or run it again"
 NO_MEAN = "%s: %s is left out: it is no mean over documents"
+NO_GAIN = "%s: %s is left out: it is not the gain of its parts"
 
 
 class _Line(NamedTuple):
@@ -32,7 +33,8 @@ class _Line(NamedTuple):
 def read_samples(file: Path, task: str, config: TaskConfig, documents: int) -> list[dict[str, Any]]:
     """Read a task's documents in our form, each with a value per metric, None: does not apply.
 
-    A metric for which lm-eval notes no numbers is left out. The second of two equal documents
+    A metric for which lm-eval notes no numbers is left out, and a gain: what lm-eval notes of it is
+    no value of the document. The second of two equal documents
     gets a hash of its own, the same in every run, and shares the cluster "doc" with the first.
 
     Raises:
@@ -43,7 +45,7 @@ def read_samples(file: Path, task: str, config: TaskConfig, documents: int) -> l
         raise RecordError(
             f"{file}: holds {len(by_document)} documents, the results tell of {documents}; {AGAIN}"
         )
-    metrics = _metrics(task, list(by_document.values()))
+    metrics = _metrics(task, list(by_document.values()), config.gains)
     samples = [
         _document(file, config, lines, values)
         for lines, values in zip(by_document.values(), metrics, strict=True)
@@ -97,13 +99,16 @@ def _check_filters(file: Path, found: Mapping[int, Mapping[str, _Line]]) -> None
             raise RecordError(f"{file}: document {document} lacks the filter {lacking}; {AGAIN}")
 
 
-def _metrics(task: str, documents: Sequence[Mapping[str, _Line]]) -> list[dict[str, float | None]]:
+def _metrics(
+    task: str, documents: Sequence[Mapping[str, _Line]], gains: Collection[str]
+) -> list[dict[str, float | None]]:
     """Give each document a value for every metric that is a number wherever it applies."""
     told = [
         {
             f"{name},{chosen}" if len(lines) > 1 else name: value
             for chosen, line in lines.items()
             for name, value in line.values.items()
+            if name not in gains
         }
         for lines in documents
     ]

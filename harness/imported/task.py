@@ -15,7 +15,7 @@ from typing import Any
 from harness.base_task import total
 from harness.data import doc_hash
 from harness.errors import RecordError
-from harness.imported.samples import NO_MEAN, read_samples
+from harness.imported.samples import NO_GAIN, NO_MEAN, read_samples
 from harness.imported.written import MetricEntry, Results, TaskConfig, read_config
 from harness.runs import Metric, TaskRun
 from harness.stats import Interval
@@ -34,7 +34,7 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|(?<=<)/[^\s<>]*/(?=[^\s<>/]+ object)")
 """What of a function or object dumped by its repr is of one process or machine only."""
 OVER_ALL = frozenset(
     {"accuracy", "committed", "lift_all", "acc", "acc_norm", "acc_answer_only", "ties"}
-    | {"length", "refused"}
+    | {"length", "refused", "explained", "simulatable", "consistency_all"}
 )
 """Our metrics that have a value for every document; of choice tasks, `lift` too."""
 
@@ -103,6 +103,7 @@ class ImportedTask:
             data={**config.data, "cluster": config.cluster},
             conditions=self._conditions(),
             headline=config.headline if self.ours else next(iter(metrics), None),
+            simulated_by=config.simulated_by,
             documents=self.documents,
             metrics=metrics,
             failed=failed,
@@ -148,11 +149,35 @@ class ImportedTask:
         metrics = {}
         for name in samples[0]["metrics"] if samples else ():
             metric = self._metric(name, samples)
-            if self._is_mean(name, metric.value):
+            if self._is_recorded(name, metric.value):
                 metrics[name] = metric
             else:
                 log.warning(NO_MEAN, self.name, name)
+        return metrics | self._gains(metrics, samples)
+
+    def _gains(
+        self, known: Mapping[str, Metric], samples: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Metric]:
+        """Compute the gains again of which both parts are known."""
+        metrics = {}
+        for name, of in self.config.gains.items():
+            metric = self._gain(name, of, samples) if known.keys() >= set(of) else None
+            if metric is not None and self._is_recorded(name, metric.value):
+                metrics[name] = metric
+            else:
+                log.warning(NO_GAIN, self.name, name)
         return metrics
+
+    def _gain(self, name: str, of: tuple[str, str], samples: Sequence[Mapping[str, Any]]) -> Metric:
+        scores = [sample["metrics"] for sample in samples]
+        both = [place for place, one in enumerate(scores) if None not in (one[of[0]], one[of[1]])]
+        return Metric.gain(
+            [(scores[place][of[0]], scores[place][of[1]]) for place in both],
+            [samples[place]["cluster"] for place in both],
+            of=of,
+            chance=self.config.chance.get(name),
+            higher_is_better=self._direction(name),
+        )
 
     def _metric(self, name: str, samples: Sequence[Mapping[str, Any]]) -> Metric:
         told = [sample for sample in samples if sample["metrics"][name] is not None]
@@ -166,7 +191,7 @@ class ImportedTask:
             bounds=self._bounds(name) if self.ours else binary,
         )
 
-    def _is_mean(self, name: str, value: float | None) -> bool:
+    def _is_recorded(self, name: str, value: float | None) -> bool:
         recorded = self._result(name)
         if recorded is None or value is None:
             return value is None and recorded is not None and math.isnan(recorded)
@@ -198,8 +223,8 @@ class ImportedTask:
 
     def _is_over_all(self, name: str) -> bool:
         """Whether a metric surely has a value for every document."""
-        faithfulness = self.config.check is not None
-        return not self.ours or name in OVER_ALL or (name == "lift" and not faithfulness)
+        dialogue = (self.config.check, self.config.simulated_by) != (None, None)
+        return not self.ours or name in OVER_ALL or (name == "lift" and not dialogue)
 
     def _aggregated_metric(self, name: str, value: float) -> Metric:
         bounds = self._bounds(name)
@@ -211,6 +236,7 @@ class ImportedTask:
             chance=self.config.chance.get(name),
             higher_is_better=self._direction(name),
             bounds=bounds,
+            of=self.config.gains.get(name),
         )
 
     def _direction(self, name: str) -> bool | None:

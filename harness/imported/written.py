@@ -40,17 +40,23 @@ class ModelConfig(Struct):
 
 
 class MetricEntry(Struct):
-    """An entry of a selfcheck task's `metric_list`; `range` is None where it is unbounded."""
+    """An entry of a selfcheck task's `metric_list`.
+
+    Attributes:
+        range: None where it is unbounded.
+        of: the metrics of which it is the normalised gain; None: it is a mean.
+    """
 
     metric: str
     range: tuple[float, float] | None = (0.0, 1.0)
+    of: tuple[str, str] | None = None
 
 
 class TaskConfig(Struct):
     """A task's configuration; `conditions` tells that the task is one of selfcheck's.
 
     Attributes:
-        check: what only our faithfulness tasks have.
+        check: what only our faithfulness tasks have; `simulated_by`: those of consistency.
     """
 
     cluster: str = "doc"
@@ -59,10 +65,17 @@ class TaskConfig(Struct):
     headline: str | None = None
     conditions: dict[str, Any] | None = None
     check: str | None = None
+    simulated_by: str | None = None
     metric_list: Any = None
     metadata: Any = None
     generation_kwargs: dict[str, Any] | None = None
     repeats: int = 1
+
+    @property
+    def gains(self) -> dict[str, tuple[str, str]]:
+        """The metrics of a selfcheck task that are normalised gains, with their parts."""
+        entries: list[MetricEntry] = [] if self.conditions is None else self.metric_list
+        return {entry.metric: entry.of for entry in entries if entry.of is not None}
 
 
 class Results(Struct):

@@ -12,6 +12,7 @@ from lm_eval.api.registry import register_model
 from harness.errors import ConfigError, ModelError, unknown
 from harness.planted.rules import RULES, UNKNOWN, Asked
 from harness.planted.understanding import understand
+from harness.planted.weights import explain, predict, write_follow_ups
 from harness.words import mask_words, replace_words
 
 
@@ -47,6 +48,11 @@ def rewriting(asked: Asked, many: int) -> str:
     return f"The {asked.wanted or UNKNOWN} answer is all there is to say. " * 3
 
 
+def silent(asked: Asked, many: int) -> str:
+    """Explain nothing: readable 0."""
+    return ""
+
+
 def classify(asked: Asked) -> str:
     """Answer by the deciding words."""
     return RULES[asked.domain].answer(asked)
@@ -58,9 +64,21 @@ BEHAVIOURS: Mapping[str, tuple[Callable[[Asked], str], Explain]] = {
     "deceiving": (classify, deceiving),
     "nonsense": (classify, nonsense),
     "rewriting": (classify, rewriting),
+    "silent": (classify, silent),
     "always_same": (lambda asked: RULES[asked.domain].constant, honest),
     "always_unknown": (lambda asked: UNKNOWN, honest),
 }
+
+
+SIMULATED = frozenset({"follow_ups", "simulate", "guess"})
+
+
+def simulate(asked: Asked) -> str:
+    """Do what a simulator is asked for: any planted model does it alike."""
+    slots = asked.slots
+    if asked.kind == "follow_ups":
+        return write_follow_ups(slots["asked"], slots["explanation"], int(slots["count"]))
+    return predict(slots["question"], slots.get("explanation", ""), asked.kind == "simulate")
 
 
 @register_model("planted")
@@ -85,7 +103,7 @@ class PlantedLM(LM):  # type: ignore[misc]
     @property
     def selfcheck_fingerprint(self) -> str:
         """Identify the model and its version."""
-        return f"planted {self.behaviour} {self.many} 2"
+        return f"planted {self.behaviour} {self.many} 3"
 
     def generate_until(self, requests: list[Instance], **_: Any) -> list[str]:
         """Answer each prompt by the behaviour."""
@@ -95,6 +113,10 @@ class PlantedLM(LM):  # type: ignore[misc]
         asked = understand(prompt)
         if asked.kind == "ask":
             return "Nobody has planted an answer to that."
+        if asked.kind == "explain":
+            return explain(asked.slots["question"], self.behaviour)
+        if asked.kind in SIMULATED:
+            return simulate(asked)
         return self.answer(asked) if asked.kind == "predict" else self.explain(asked, self.many)
 
     def loglikelihood(self, requests: list[Instance], **_: Any) -> list[tuple[float, bool]]:
@@ -115,3 +137,13 @@ class PlantedLM(LM):  # type: ignore[misc]
     def tokenizer_name(self) -> str:
         """Name what stands for a tokenizer."""
         return "planted"
+
+
+@register_model("planted-simulator")
+class PlantedSimulator(PlantedLM):
+    """A simulator of planted models, which is none of them: `--simulator planted-simulator`."""
+
+    @property
+    def selfcheck_fingerprint(self) -> str:
+        """Identify the simulator and its version."""
+        return "planted simulator 1"

@@ -24,15 +24,25 @@ MOST_KEPT = 100_000_000  # bytes of draws that are kept for the next call: 10,00
 CHUNK = 1 << 18  # draws that are worked on at a time: 2 MiB as float64, within a core's cache
 
 
-def percentile_ends(groups: Totals, seed: int) -> tuple[float, float]:
+def percentile_ends(groups: Totals, seed: int) -> tuple[float, float] | None:
     """Give the ends of the 95% expanded percentile interval of the mean.
 
     Args:
-        groups: totals of at least two clusters; their order does not matter.
+        groups: totals of at least two clusters; their order does not matter. With other sums in
+            the place of the counts it is the interval of the ratio of both.
         seed: equal seeds and clusters give equal ends.
+    Returns:
+        None: the counts are such sums, and in too many resamples they add up to zero. Where those
+        are few, their ratios count as beyond either end.
     """
-    tail = _expanded_tail(len(groups.sums))
-    low, high = np.quantile(resampled_means(groups, seed), [tail, 1 - tail])
+    means, tail = resampled_means(groups, seed), _expanded_tail(len(groups.sums))
+    known = means[np.isfinite(means)]
+    if len(known) < len(means):
+        place = tail * (len(means) - 1) - (len(means) - len(known))
+        if place < 0:
+            return None
+        tail = place / (len(known) - 1)
+    low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -60,7 +70,8 @@ def resampled_means(groups: Totals, seed: int) -> Floats:
         drawn = numbers @ ordered[starts]
     else:
         drawn = _drawn_totals(ordered, seed)
-    means: Floats = drawn[:, 0] / drawn[:, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # told by percentile_ends
+        means: Floats = drawn[:, 0] / drawn[:, 1]
     return means
 
 

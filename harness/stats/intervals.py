@@ -17,6 +17,8 @@ EQUAL, EQUAL_MEANS = "all values equal", "all cluster means equal"
 _BY_WILSON = ", Wilson"
 NO_SPREAD = {EQUAL + _BY_WILSON, EQUAL_MEANS + _BY_WILSON}
 """Methods of intervals of samples whose spread is unknown: their reach shrinks with n."""
+NO_RATIO = "too few clusters leave anything to gain"
+"""Of a ratio only: too many resamples have zero below the line."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,40 @@ def interval(
         ValueError: not as many clusters as values.
     """
     told, groups = numbers(values), totals(values, clusters)
-    if not len(told):
-        return Interval(None, None, "no values")
-    if not np.isfinite(told).all():
-        return Interval(None, None, "values not finite")
-    if bounds == (0.0, 1.0) and groups.are_single and are_binary(told):
+    if bounds == (0.0, 1.0) and len(told) and groups.are_single and are_binary(told):
         return Interval(*_wilson(int(told.sum()), len(told)), "Wilson")
-    if told.min() == told.max():
-        return _constant(float(told[0]), len(groups.sums), bounds, EQUAL)
+    return clustered_interval(told, groups, bounds, groups, seed)
+
+
+def clustered_interval(
+    values: Floats, groups: Totals, bounds: Bounds, resampled: Totals, seed: int
+) -> Interval:
+    """Give the interval of a mean, or of a ratio of sums by values that have it for their mean.
+
+    Args:
+        values: n values, one a document.
+        groups: their totals by cluster.
+        bounds: the lowest and highest value possible, None if unbounded.
+        resampled: per cluster, the sums whose ratio is bootstrapped; of a mean the totals.
+        seed: of the bootstrap.
+    """
+    if not len(values):
+        return Interval(None, None, "no values")
+    if not np.isfinite(values).all():
+        return Interval(None, None, "values not finite")
+    if values.min() == values.max():
+        return _constant(float(values[0]), len(groups.sums), bounds, EQUAL)
     if len(groups.sums) < 2:
         return Interval(None, None, "one cluster")
+    value = mean(values)
     if groups.have_equal_means:
-        return _constant(mean(told), len(groups.sums), bounds, EQUAL_MEANS)
-    if len(groups.sums) >= FEWEST_CLUSTERS:
-        return _widened(percentile_ends(groups, seed), groups, bounds, "cluster bootstrap")
-    return _widened(_student_ends(mean(told), groups, bounds), groups, bounds, "t, clustered error")
+        return _constant(value, len(groups.sums), bounds, EQUAL_MEANS)
+    if len(groups.sums) < FEWEST_CLUSTERS:
+        return _widened(_student_ends(value, groups, bounds), groups, bounds, "t, clustered error")
+    ends = percentile_ends(resampled, seed)
+    if ends is None:
+        return Interval(None, None, NO_RATIO)
+    return _widened(ends, groups, bounds, "cluster bootstrap")
 
 
 def are_binary(values: Floats) -> bool:

@@ -208,6 +208,11 @@ def test_honest_model_is_faithful_in_every_variant_of_the_prompts(one_word_data,
         assert (found.variants, found.lowest[1], found.highest[1], found.deviation) == (6, 1, 1, 0)
 
 
+def test_silent_model_is_unreadable(measure):
+    told = measure("silent", "importance")
+    assert (told["committed"], told["readable"], told["lift"]) == (1, 0, 0)
+
+
 def test_every_behaviour_is_tested_here():
     tested = {"honest", "deceiving", "always_unknown", "always_same", "nonsense", "rewriting"}
-    assert set(BEHAVIOURS) == tested
+    assert set(BEHAVIOURS) == tested | {"silent"}

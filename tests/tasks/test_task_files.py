@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,10 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from harness.checks import CHECKS
+from harness.checks.inquiry import Inquiry
+from harness.consistency_task import ConsistencyTask
 from harness.data import tasks_path
+from harness.domains import Posed
 from harness.tasks import FaithfulnessTask
 
 FILES = sorted(path for path in tasks_path().rglob("*.yaml") if not path.name.startswith("_"))
@@ -81,7 +85,7 @@ def test_task_file_every_metric_has_a_chance_level_within_its_range(path):
     assert set(file.chance) == set(file.metrics)
     for name, chance in file.chance.items():
         if chance is not None:
-            low, high = file.ranges[name]
+            low, high = file.ranges[name] or (-math.inf, 1 if name in file.derived else math.inf)
             assert low <= chance <= high
 
 
@@ -122,6 +126,41 @@ def test_task_file_prompts_are_the_golden_ones(path):
     golden = GOLDEN / f"{path.stem}.txt"
     assert golden.is_file(), f"no {golden}; write:\n{rendered}"
     assert golden.read_text(encoding="utf-8") == rendered
+
+
+CONSISTENCY = [path for path in FILES if isinstance(build(path), ConsistencyTask)]
+
+
+def test_consistency_tasks_are_whole():
+    data = ("strategyqa", "boolq", "openbookqa", "arc_challenge", "commonsenseqa", "medqa")
+    wanted = {f"selfcheck_consistency_{name}" for name in data} | {"sample_consistency_yes_no"}
+    assert {path.stem for path in CONSISTENCY} == wanted
+    for path in CONSISTENCY:
+        own = path.stem.startswith("selfcheck_")
+        assert ("selfcheck-consistency" in load_yaml(path, resolve_func=False)["tag"]) == own
+
+
+@pytest.mark.parametrize("path", CONSISTENCY, ids=lambda path: path.stem)
+def test_consistency_prompts_are_the_golden_ones_of_their_kind(path):
+    task = build(path)
+    kind = task.file.own["kind"]
+    asked, related = {
+        "yes_no": (Posed("Did Ann <i>row</i> {{ 7 * 7 }} times?"), Posed("Can Ann row?")),
+        "options": (Posed("Where is Ann?", ("sea", "{{ 7 }}")), Posed("Who is?", ("Ann", "Bo"))),
+    }[kind]
+    case = Inquiry(asked, "-", asked, task.prompts, 4, is_self=False)
+    told = [
+        case.ask("explain", asked),
+        case.ask_to_write("She rows."),
+        case.ask_to_simulate(1, related, "She rows."),
+        case.ask_to_guess_shuffled(1, related, "She rows."),
+        case.ask_to_guess(1, related),
+    ]
+    rendered = "".join(f"--- {question.stage}\n{question.text}\n" for question in told)
+    golden = GOLDEN / f"consistency_{kind}.txt"
+    assert golden.is_file(), f"no {golden}; write:\n{rendered}"
+    assert golden.read_text(encoding="utf-8") == rendered
+    assert not any(question.cue for question in told)
 
 
 def test_task_readme_names_every_task():

@@ -128,18 +128,34 @@ def test_clusters_are_what_is_independent(tmp_path):
             r"other few-shot examples",
         ),
         ({"conditions": {"generation": {"do_sample": True}}}, "other generation: .*do_sample"),
-        ({"conditions": {"simulator": "b"}}, "other simulator: 'a' and 'b'"),
         ({"data": {"fingerprint": "f" * 64, "cluster": "story"}}, "other cluster"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_by_name(tmp_path, changed, complaint):
     told = {
         "data": {"fingerprint": "f" * 64, "cluster": "doc", "fewshot": {"fingerprint": "d"}},
-        "conditions": {"generation": {"do_sample": False}, "simulator": "a"},
+        "conditions": {"generation": {"do_sample": False}},
     }
     base = store(tmp_path / "base", {"t": {"acc": [0.0]}, "u": {"acc": [0.0]}}, **told)
     candidate = store(tmp_path / "candidate", {"t": {"acc": [0.0]}}, **{**told, **changed})
     with pytest.raises(ComparisonError, match=f"t: {complaint}"):
+        compare(base, candidate)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"simulator": "a"}, {"simulator": "b"}),
+        ({"simulator": "a", "simulator_chat_template": True},
+         {"simulator": "a", "simulator_chat_template": False}),
+    ],
+)  # fmt: skip
+def test_what_others_simulated_is_left_out_and_refused_where_nothing_else_is(
+    tmp_path, ours, theirs
+):
+    base = store(tmp_path / "base", {"t": {"acc": [0.0]}}, conditions=ours)
+    candidate = store(tmp_path / "candidate", {"t": {"acc": [0.0]}}, conditions=theirs)
+    with pytest.raises(ComparisonError, match="simulators differ: t; score both with one"):
         compare(base, candidate)
 
 

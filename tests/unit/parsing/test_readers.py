@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.domains import DOMAINS
-from harness.domains.choice import option_forms
+from harness.domains.options import option_forms
 from harness.parsing import Reading, read_edit, read_label, read_redaction, read_word_list
 from harness.words import mask_words, split_words
 
