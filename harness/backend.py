@@ -19,7 +19,8 @@ from lm_eval.api.model import CacheHook
 
 from harness.cache import AnswerHook, ResponseCache, request_key
 from harness.errors import ModelError
-from harness.models import fingerprint
+from harness.models import fingerprint, is_server
+from harness.secrets import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class Backend:
         self._fresh = 0
         self._awaited: set[str] = set()
         settle_batch_size(self.bare)
+        if is_server(self.bare):
+            _send_no_empty_stop(self.bare)
 
     @cached_property
     def fingerprint(self) -> str | None:
@@ -67,10 +70,11 @@ class Backend:
         cached = self._look_up(kind, list(unasked))
         self.known.update(cached)
         new = {key: args for key, args in unasked.items() if key not in cached}
-        log.info(
-            "  %d duplicates saved, %d answers from the cache, %d to ask",
-            len(keys) - len(unasked), len(cached), len(new),
-        )  # fmt: skip
+        if keys:
+            log.info(
+                "  %d duplicates saved, %d answers from the cache, %d to ask",
+                len(keys) - len(unasked), len(cached), len(new),
+            )  # fmt: skip
         self._send(kind, new)
         answers = [self.known[key] for key in keys]
         for key in keys:
@@ -123,9 +127,9 @@ class Backend:
         try:
             answers = getattr(self.lm, kind)(batch)
         except Exception as err:
-            if not _is_server(self.bare) or isinstance(err, NotImplementedError):
+            if not is_server(self.bare) or isinstance(err, NotImplementedError):
                 raise
-            raise ModelError(_server_failed(self.bare, err)) from err
+            raise ModelError(self._server_failed(err)) from err
         finally:
             self.bare.set_cache_hook(hook)
         told = dict(zip(new, answers, strict=False))
@@ -136,6 +140,11 @@ class Backend:
         if len(good) < len(new):
             bad = next((one for key, one in told.items() if key not in good), "too few answers")
             raise ModelError(f"{type(self.bare).__name__}.{kind} gave {bad!r} for an answer")
+
+    def _server_failed(self, err: Exception) -> str:
+        kept = "" if self.cache is None else ". What it has answered is kept: run the same again"
+        told = without_secrets(f"{type(err).__name__}: {err}")
+        return f"the server of {self.bare.model!r} failed ({told}){kept}"
 
     def _keep(self, kind: str, args: Any, answer: Any) -> None:
         """Keep an answer as it arrives; backends that rewrite requests report others than sent."""
@@ -151,7 +160,7 @@ class Backend:
         if self.cache is None or self.fingerprint is None or key.startswith("sampled"):
             return
         if isinstance(answer, str):
-            sound = bool(answer) or not _is_server(self.bare)  # lm-eval turns a failure into ""
+            sound = bool(answer) or not is_server(self.bare)  # lm-eval turns a failure into ""
         else:
             sound = math.isfinite(answer[0])
         if sound:
@@ -223,20 +232,22 @@ def _limit(settings: dict[str, Any]) -> int:
 
 
 def _max_length(lm: Any) -> int | None:
-    longest = None if _is_server(lm) else getattr(lm, "max_length", None)
+    longest = None if is_server(lm) else getattr(lm, "max_length", None)
     return longest if isinstance(longest, int) else None
 
 
-def _is_server(lm: Any) -> bool:
-    """Say whether a model is lm-eval's client of a server: its `max_length` is made up."""
-    return any(kind.__name__ == "TemplateAPI" for kind in type(lm).__mro__)
+def _send_no_empty_stop(lm: Any) -> None:
+    """Leave out an empty list of stop strings: lm-eval sends one, and servers refuse it."""
+    create = lm._create_payload
+    if getattr(create, "sends_no_empty_stop", False):
+        return
 
+    def payload(*args: Any, **kwargs: Any) -> Any:
+        told = create(*args, **kwargs)
+        return {key: value for key, value in told.items() if key != "stop" or value}
 
-def _server_failed(lm: Any, err: Exception) -> str:
-    return (
-        f"the server of {lm.model!r} failed ({type(err).__name__}: {err}). What it has answered is "
-        "kept: run the same again"
-    )
+    payload.sends_no_empty_stop = True  # type: ignore[attr-defined]
+    lm._create_payload = payload
 
 
 def _instance(kind: str, args: Args) -> Instance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from harness.checks.consistency import consistency, freeze
@@ -13,7 +14,7 @@ from harness.checks.predictions import METRICS
 from harness.data import doc_hash
 from harness.dialogue_task import DialogueTask
 from harness.domains import Posed, build_questions
-from harness.errors import ConfigError, DataError, unknown
+from harness.errors import ConfigError, DataError, misspelt, unknown
 from harness.follow_ups import FrozenFollowUps, TaskVersion, read_follow_ups_file
 from harness.prompts import build_prompt
 from harness.questions import Dialogue
@@ -23,6 +24,8 @@ FILE_KEY, COUNT_KEY = "follow_ups", "follow_up_count"
 KEYS = (FILE_KEY, COUNT_KEY)
 """Keys of lm-eval's `--metadata`: a file of frozen follow-ups, or how many to write."""
 SHOWN = 3
+STRANGERS = 3
+"""Other questions that are asked, one after the other, for the explanation of the control."""
 
 
 class ConsistencyTask(DialogueTask):
@@ -117,7 +120,7 @@ class ConsistencyTask(DialogueTask):
         return Inquiry(
             self.questions.posed(doc),
             self.questions.gold(doc),
-            self._stranger(digest, doc),
+            self._strangers(digest, doc),
             self.prompts,
             self.count,
             self.simulator.is_self,
@@ -153,24 +156,23 @@ class ConsistencyTask(DialogueTask):
         pairs = zip(self.split.hashes, self.split.docs, strict=True)
         return sorted(pairs, key=lambda pair: pair[0])
 
-    def _stranger(self, digest: str, doc: Mapping[str, Any]) -> Posed:
-        """Take the next document by hash that asks something else: each is one other's stranger.
+    def _strangers(self, digest: str, doc: Mapping[str, Any]) -> list[Posed]:
+        """Take the next documents by hash that ask something else.
 
-        It depends on the split alone, so a subset, or another order, gives the same.
+        They depend on the split alone: a subset, or another order, gives the same.
         """
         own, docs = self.questions.posed(doc), self._in_order
         start = bisect_right(docs, digest, key=lambda pair: pair[0])
         others = (self.questions.posed(docs[(start + n) % len(docs)][1]) for n in range(len(docs)))
-        return next(other for other in others if other.question != own.question)
+        return list(islice((one for one in others if one.question != own.question), STRANGERS))
 
     def _frozen(self, asked: Mapping[str, Any]) -> FrozenFollowUps | None:
-        for key in asked:
-            if str(key).startswith("follow_up") and key not in KEYS:
-                raise ConfigError(unknown("key of metadata", str(key), KEYS))
+        misspelt("key of metadata", map(str, asked), KEYS)
         if asked.get(FILE_KEY) is None:
             return None
         frozen = read_follow_ups_file(str(asked[FILE_KEY]))
         frozen.check_task(str(self.task_name), self.written_as)
+        frozen.check_kind(str(self.task_name), with_options=self.file.own["kind"] == "options")
         return frozen
 
     def _check_simulator(self) -> None:

@@ -23,8 +23,9 @@ from harness.backend import TOKEN_LIMITS, Backend, count_tokens, is_cut, is_cut_
 from harness.cache import ResponseCache
 from harness.data import doc_hash
 from harness.errors import ConfigError
-from harness.questions import LABELS, MODEL, SIMULATOR, Answer, Dialogue, Outcome, Question
+from harness.questions import MODEL, SIMULATOR, Answer, Dialogue, Outcome, Question
 from harness.simulator import Simulator
+from harness.tallies import most_frequent, share
 
 log = logging.getLogger(__name__)
 
@@ -189,21 +190,18 @@ def converse(talks: Sequence[Talk], backends: Mapping[str, Backend]) -> None:
 
 
 def _settle_tallies(names: Sequence[str], talks: Sequence[Talk], lead: Backend) -> None:
-    """Give each document the share of the label that is most frequent in its task, on all ranks."""
-    held: dict[str, Counter[str]] = {name: Counter() for name in names}
+    """Give each document its share of the task's most frequent label."""
+    held = {
+        (talk.task, talk.request.doc_id): talk.outcome.tally  # repeats of a document count once
+        for talk in reversed(talks)
+        if talk.outcome
+    }
+    labels = most_frequent(names, held, lead.gather)
     for talk in talks:
-        held[talk.task].update(talk.outcome.tally if talk.outcome else {})
-    counts = lead.gather([held[name][label] for name in names for label in LABELS])
-    size = len(names) * len(LABELS)
-    totals = [sum(counts[place::size]) for place in range(size)]
-    for talk in talks:
-        tally = talk.outcome.tally if talk.outcome else {}
-        if talk.outcome and tally:
-            start = names.index(talk.task) * len(LABELS)
-            mine = totals[start : start + len(LABELS)]
-            share = tally.get(LABELS[mine.index(max(mine))], 0) / sum(tally.values())
-            told = {**talk.outcome.metrics, "constant": share}
-            talk.outcome = replace(talk.outcome, metrics=told)
+        if talk.outcome and talk.outcome.tally:
+            constant = share(talk.outcome.tally, labels[talk.task])
+            metrics = {**talk.outcome.metrics, "constant": constant}
+            talk.outcome = replace(talk.outcome, metrics=metrics)
 
 
 def _round(
@@ -277,8 +275,10 @@ def answer_dialogues(lm: Any, requests: list[DialogueInstance]) -> list[str]:
     talks = {key: Talk(request) for key, request in dict(zip(keys, requests, strict=True)).items()}
     with ResponseCache.default() as cache:
         backends = {MODEL: Backend(lm, cache)}
-        for simulator in _simulators(requests):
-            backends[SIMULATOR] = simulator.meet(backends[MODEL], cache)
+        for simulator, templated in _simulators(requests).items():
+            backends[SIMULATOR] = simulator.meet(backends[MODEL], cache, templated)
+        if backends.get(SIMULATOR) is backends[MODEL]:
+            log.info("Self-simulated: the model predicts itself from its explanations")
         for request in requests:
             request.ready()
         converse(list(talks.values()), backends)
@@ -287,9 +287,16 @@ def answer_dialogues(lm: Any, requests: list[DialogueInstance]) -> list[str]:
     return [responses[key] for key in keys]
 
 
-def _simulators(requests: Iterable[DialogueInstance]) -> list[Simulator]:
-    """Give all simulators: the model itself has one name in each task, another one is one."""
-    told = list(dict.fromkeys(request.simulator for request in requests if request.simulator))
+def _simulators(requests: Iterable[DialogueInstance]) -> dict[Simulator, bool]:
+    """Give all simulators, and whether the model of their task is asked through a template.
+
+    The model itself is another object in each task; another model is one for all.
+    """
+    told = {
+        request.simulator: Settings(**request.arguments[1]).apply_chat_template
+        for request in requests
+        if request.simulator
+    }
     names = {id(one) if one.model else None: one.label for one in told}
     if len(names) > 1:
         raise ConfigError(f"one simulator for all tasks of a run, not {', '.join(names.values())}")

@@ -48,6 +48,10 @@ class CheckError(SelfcheckError):
     """A bug, with the task and document that show it."""
 
 
+NEAR = 0.75
+"""How alike names are (`difflib`) of which one is taken for a slip of the other."""
+
+
 def printable(text: str) -> str:
     r"""Make a text safe to print: it may hold what a model or a data file says.
 
@@ -55,6 +59,23 @@ def printable(text: str) -> str:
     a\x1b[2Jb
     """
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def misspelt(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that are nearly known ones, where others may stand beside them.
+
+    Raises:
+        ConfigError: names the first of them.
+
+    >>> misspelt("key", ["pretrained", "simulater_model"], ["simulator_model"])
+    Traceback (most recent call last):
+        ...
+    harness.errors.ConfigError: unknown key: got 'simulater_model'. Did you mean ...
+    """
+    names = set(known)
+    for name in given:
+        if name not in names and get_close_matches(name, names, n=1, cutoff=NEAR):
+            raise ConfigError(unknown(what, name, names))
 
 
 def unknown(what: str, got: str, known: Iterable[str]) -> str:

@@ -146,6 +146,8 @@ def load_model(plan: Plan) -> Any:
 
 
 def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None:
+    from lm_eval.evaluator_utils import get_sample_size
+
     splits, faults = {}, []
     for name, task in tasks.items():
         try:
@@ -157,25 +159,31 @@ def _choose(plan: Plan, tasks: Mapping[str, Any]) -> dict[str, list[int]] | None
             faults.append(f"{task.variant_of}: {err}")
     if faults:
         raise DataError("\n".join(dict.fromkeys(faults)))
+    chosen = _draw(plan, splits)
     limit = plan.options.get("limit")
+    for name, task in tasks.items():
+        docs = splits[name].docs
+        if chosen is not None:
+            docs = [docs[place] for place in chosen[name]]
+        elif limit is not None:
+            docs = docs[: get_sample_size(task, limit)]
+        task.check_documents(docs)
+    return chosen
+
+
+def _draw(plan: Plan, splits: Mapping[str, Any]) -> dict[str, list[int]] | None:
     if plan.subset is None:
-        if limit is None:
-            for name, task in tasks.items():
-                task.check_documents(splits[name].docs)
         return None
     if plan.subset < 1:
         raise ConfigError(f"subset must be at least 1, got {plan.subset}")
-    if limit is not None:
+    if plan.options.get("limit") is not None:
         raise ConfigError(
             "give either --subset (a seeded draw) or --limit (the first ones), not both"
         )
-    chosen = {
+    return {
         name: draw_subset(split.hashes, plan.subset, plan.subset_seed)
         for name, split in splits.items()
     }
-    for name, task in tasks.items():
-        task.check_documents([splits[name].docs[place] for place in chosen[name]])
-    return chosen
 
 
 def _evaluate(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -66,12 +67,22 @@ class Written(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
-    """The follow-ups of one document, and what of the simulator's answer could not be used."""
+    """The follow-ups of one document.
+
+    Attributes:
+        explained: whether there was an explanation; if not they are to the question alone.
+        dropped: what of the simulator's answer could not be used: reason -> how many.
+    """
 
     task: str
     doc_hash: str
+    explained: bool
     follow_ups: list[Written]
     dropped: dict[str, int]
+
+
+class _Head(Struct):
+    format: str
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,18 @@ class FrozenFollowUps:
                 f"{told.version} ({told.definition}); {AGAIN}"
             )
 
+    def check_kind(self, name: str, with_options: bool) -> None:
+        """Check that a task's follow-ups are of the kind of its questions.
+
+        Raises:
+            ConfigError: one has options where the task has none, or has none where it has some.
+        """
+        for digest, told in self.of(name).items():
+            if any(bool(one.posed.options) != with_options for one in told):
+                kind = "options" if with_options else "yes or no"
+                fault = f"document {digest[:12]} of {name}: a follow-up is no question of {kind}"
+                raise ConfigError(f"{self.place}: {fault}; {AGAIN}")
+
     def check_simulator(self, identity: str | None, chat_template: bool) -> None:
         """Check that the simulator is the one that wrote the file.
 
@@ -123,17 +146,25 @@ class FrozenFollowUps:
             )
 
 
+def partial_of(file: Path) -> Path:
+    """Give the name under which a file is written before it is complete."""
+    return file.with_name(f".{file.name}.{os.getpid()}")
+
+
 def write_follow_ups(file: Path, header: Header, rows: Iterable[Row]) -> None:
     """Write a file of follow-ups: complete, or not at all.
 
     Raises:
         OSError: it cannot be written.
     """
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with partial.open("w", encoding="utf-8") as lines:
-        for one in [header, *rows]:
-            lines.write(json.dumps(msgspec.to_builtins(one)) + "\n")  # ASCII: half surrogates too
-    partial.rename(file)
+    partial = partial_of(file)
+    try:
+        with partial.open("w", encoding="utf-8") as lines:
+            for one in [header, *rows]:
+                lines.write(json.dumps(msgspec.to_builtins(one)) + "\n")  # half surrogates, too
+        partial.rename(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_follow_ups_file(path: str) -> FrozenFollowUps:
@@ -154,9 +185,10 @@ def read_follow_ups_file(path: str) -> FrozenFollowUps:
 def _read(file: Path, mtime_ns: int, size: int) -> FrozenFollowUps:
     content = file.read_bytes()
     first, *lines = content.rstrip(b"\n").split(b"\n")
+    found = _decode(file, 1, first, _Head).format
+    if found != FORMAT:
+        raise ConfigError(f"{file}: is of the format {found!r}, not {FORMAT!r}; {AGAIN}")
     header = _decode(file, 1, first, Header)
-    if header.format != FORMAT:
-        raise ConfigError(f"{file}: is of the format {header.format!r}, not {FORMAT!r}; {AGAIN}")
     told: dict[str, dict[str, Sequence[FollowUp]]] = {name: {} for name in header.tasks}
     for number, line in enumerate(lines, 2):
         row = _decode(file, number, line, Row)
@@ -164,10 +196,20 @@ def _read(file: Path, mtime_ns: int, size: int) -> FrozenFollowUps:
         if known is None or row.doc_hash in known:
             fault = f"{row.task!r} is no task of the file" if known is None else "is there twice"
             raise _damaged(file, number, f"document {row.doc_hash[:12]}: {fault}")
+        if not all(map(_is_sound, row.follow_ups)):
+            raise _damaged(file, number, "a follow-up is empty, or has one option or over 26")
+        if len(row.follow_ups) > header.count:
+            raise _damaged(file, number, f"more follow-ups than the {header.count} wanted")
         known[row.doc_hash] = [
             FollowUp(Posed(one.question, tuple(one.options)), one.blind) for one in row.follow_ups
         ]
     return FrozenFollowUps(str(file), hashlib.sha256(content).hexdigest(), header, told)
+
+
+def _is_sound(told: Written) -> bool:
+    options = len(told.options)
+    fits = options == 0 or 2 <= options <= len(ascii_uppercase)
+    return fits and all(text.strip() for text in [told.question, *told.options])
 
 
 def _decode(file: Path, number: int, line: bytes, kind: type[T]) -> T:

@@ -12,18 +12,24 @@ import msgspec
 
 from harness.cache import ResponseCache
 from harness.consistency_task import ConsistencyTask
+from harness.data import doc_hash
 from harness.dialogue import REQUEST, DialogueInstance, Talk, converse
 from harness.errors import CheckError, ConfigError, RecordError, unknown
-from harness.follow_ups import Header, Row, Written, write_follow_ups
+from harness.follow_ups import Header, Row, Written, partial_of, write_follow_ups
 from harness.questions import MODEL, SIMULATOR
 from harness.run_files import StoredRun
 from harness.selection import build_manager, match_names
+from harness.simulator import UNIDENTIFIED
 
 log = logging.getLogger(__name__)
 
 
 def freeze_follow_ups(
-    run: StoredRun, patterns: Sequence[str], metadata: Mapping[str, Any], file: Path
+    run: StoredRun,
+    patterns: Sequence[str],
+    metadata: Mapping[str, Any],
+    file: Path,
+    include_path: Sequence[Path] = (),
 ) -> list[Row]:
     """Let a simulator write follow-ups to a run's explanations, guess blind, and keep both.
 
@@ -32,24 +38,29 @@ def freeze_follow_ups(
         patterns: names of tasks, or glob patterns; consistency tasks of the run.
         metadata: names the simulator, and perhaps how many follow-ups, as for a run.
         file: a new file.
+        include_path: further folders of task files.
 
     Raises:
-        ConfigError: the file is there, no simulator is named, or a task is none of the run's.
+        ConfigError: the file is there or cannot be written, no simulator is named, or a task is
+            none of the run's.
         RecordError: the run's samples are damaged, or hold no explanations.
         ModelError: the simulator cannot be loaded, or fails; what it has answered is kept.
     """
     import harness.planted  # noqa: F401  (registers the planted models)
 
-    if file.exists():
-        raise ConfigError(f"{file} is there already; give another name")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    tasks = _tasks(run, patterns, metadata)
+    _check_absent(file)
+    tasks = _tasks(run, patterns, build_manager(include_path, metadata))
     explained = {name: _explanations(run, name) for name in tasks}
     simulator = next(iter(tasks.values())).simulator
     if simulator.model is None:
         raise ConfigError("name a simulator: it writes the follow-ups (--simulator)")
     with ResponseCache.default() as cache:
         backend = simulator.load(cache)
+        if str(simulator.identity).startswith(UNIDENTIFIED):
+            raise ConfigError(
+                f"{simulator.label} cannot be identified, so no later run could be shown to have "
+                "the same simulator (see `harness.models.fingerprint`); name another one"
+            )
         talks = [
             Talk(_request(tasks[name], doc, explanation))
             for name, docs in explained.items()
@@ -71,10 +82,18 @@ def freeze_follow_ups(
     return rows
 
 
-def _tasks(
-    run: StoredRun, patterns: Sequence[str], metadata: Mapping[str, Any]
-) -> dict[str, ConsistencyTask]:
-    manager = build_manager(metadata=metadata)
+def _check_absent(file: Path) -> None:
+    if file.exists():
+        raise ConfigError(f"{file} is there already; give --output another name")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial_of(file).touch()
+        partial_of(file).unlink()
+    except OSError as err:
+        raise ConfigError(f"--output {file}: cannot be written: {err.strerror}") from err
+
+
+def _tasks(run: StoredRun, patterns: Sequence[str], manager: Any) -> dict[str, ConsistencyTask]:
     names = match_names(patterns, manager)
     for name in names:
         if name not in run.tasks:
@@ -117,4 +136,5 @@ def _row(talk: Talk) -> Row:
     read = talk.outcome.read
     written = msgspec.convert(read["follow_ups"], list[Written])
     dropped = msgspec.convert(read["dropped"], dict[str, int])
-    return Row(talk.task, talk.request.doc_hash, written, dropped)
+    explained = bool(read["explanation"])
+    return Row(talk.task, doc_hash(talk.request.doc), explained, written, dropped)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import ConfigError, ModelError, unknown
-from harness.models import lacks_chat_template, resolve_model_args
+from harness.models import is_server, lacks_chat_template, resolve_model_args
 
 NO_CHAT_TEMPLATE = (
-    "a chat template was asked for (--apply_chat_template), but the model gives none: {}. "
-    "Leave the option out, or add a chat_template to its tokenizer."
+    "a chat template was asked for (--apply_chat_template; of a simulator "
+    "--simulator-chat-template), but the model gives none: {}. Leave the option out, or add a "
+    "chat_template to its tokenizer."
 )
 
 
@@ -44,7 +45,7 @@ def load(
         batch_size, device: unless `args` have them.
 
     Raises:
-        ConfigError: lm-eval has no such backend.
+        ConfigError: lm-eval has no such backend, or a server's address or model is not given.
         ModelError: it cannot be loaded; the cause is chained.
     """
     from lm_eval.api.registry import get_model
@@ -61,6 +62,9 @@ def load(
         raise
     except Exception as err:
         raise ModelError(f"model {model!r} cannot be loaded: {type(err).__name__}: {err}") from err
+    if is_server(lm) and not (lm.base_url and lm.model):
+        lacking = "base_url" if lm.model else "model"
+        raise ConfigError(f"model {model!r} needs {lacking}=... among its arguments")
     lm.selfcheck_revision = given.get("revision")  # lm-eval's servers forget it
     return lm
 

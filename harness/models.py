@@ -15,7 +15,7 @@ from harness.demo import demo_model
 from harness.errors import ConfigError, ModelError
 from harness.hashes import file_sha256
 
-__all__ = ["adapter_base", "demo_model", "fingerprint", "resolve_model_args"]
+__all__ = ["adapter_base", "demo_model", "fingerprint", "is_server", "resolve_model_args"]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,45 @@ def fingerprint(lm: Any) -> str | None:
         return None
     text = json.dumps(told, sort_keys=True, default=_as_json)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def share_weights(first: Any, second: Any) -> bool:
+    """Say whether two lm-eval models have the same weights, however they are run.
+
+    By the files of weights, adapter and delta, or where those of one are unknown by the weights in
+    memory; servers by host, port and model name. The same model under another name, or in another
+    kind of backend, cannot be recognised.
+    """
+    if first is second:
+        return True
+    ours, theirs = _weights(first), _weights(second)
+    if None in (ours, theirs) and _is_hf(first) and _is_hf(second):
+        return _probe(first.model) == _probe(second.model)
+    return ours is not None and ours == theirs
+
+
+def _weights(lm: Any) -> dict[str, Any] | None:
+    """Give what tells a model's weights; None: unknown."""
+    if is_server(lm) and lm.base_url and lm.model:
+        where = urlsplit(lm.base_url)
+        host = "127.0.0.1" if where.hostname == "localhost" else where.hostname
+        return {"host": host, "port": where.port, "model": lm.model}
+    if not _is_hf(lm) or not isinstance(lm.pretrained, str):
+        return None
+    try:
+        return {what: told for what, told in _hf_files(lm) if what != "tokenizer"}
+    except (_UnidentifiedError, ModelError, OSError):
+        return None
+
+
+def _is_hf(lm: Any) -> bool:
+    return f"{type(lm).__module__}.{type(lm).__qualname__}" == "lm_eval.models.huggingface.HFLM"
+
+
+def is_server(lm: Any) -> bool:
+    """Say whether a model is lm-eval's client of a server: its `max_length` is made up."""
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
+    return "lm_eval.models.api_models.TemplateAPI" in names
 
 
 def adapter_base(path: str | Path) -> str | None:
@@ -123,10 +162,9 @@ def lacks_chat_template(model: str, args: Mapping[str, Any]) -> bool:
 
 
 def _describe(lm: Any) -> dict[str, Any]:
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
-    if names[0] == "lm_eval.models.huggingface.HFLM":
+    if _is_hf(lm):
         return _describe_hf(lm)
-    if "lm_eval.models.api_models.TemplateAPI" in names:
+    if is_server(lm):
         return _describe_server(lm)
     raise _UnidentifiedError("unknown kind of model; it may define selfcheck_fingerprint")
 

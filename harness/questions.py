@@ -64,7 +64,7 @@ class Outcome:
         metrics: a value for every metric of the check; None where it does not apply.
         read: per stage, what was read from the answer (JSON-able), for the record.
         tally: how often the document had each of `LABELS`. The metric `constant` of a document
-            that had any becomes the share of the label that is most frequent in the whole task.
+            that had any becomes its share of the label that is most frequent in the whole task.
     """
 
     metrics: Mapping[str, float | None]

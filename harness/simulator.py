@@ -11,13 +11,15 @@ from uuid import uuid4
 
 from harness.backend import Backend
 from harness.cache import ResponseCache
-from harness.errors import ConfigError, unknown
+from harness.errors import ConfigError, misspelt
 from harness.loading import check_backend, load, require_chat_template
+from harness.models import share_weights
 from harness.questions import SELF
 
 log = logging.getLogger(__name__)
 
 MODEL_KEY, ARGS_KEY, TEMPLATE_KEY = "simulator_model", "simulator_args", "simulator_chat_template"
+UNIDENTIFIED = "unidentified "
 KEYS = (MODEL_KEY, ARGS_KEY, TEMPLATE_KEY)
 """Keys of lm-eval's `--metadata` that name the simulator."""
 
@@ -29,11 +31,11 @@ class Simulator:
         model: lm-eval's name of a backend; None: the model under test itself.
         args: the backend's arguments.
         chat_template: whether it is asked through its chat template; of the model itself that is
-            the run's setting.
+            the run's setting, known once it has met it.
 
     Attributes:
-        is_self: whether it is the model under test, by name or by fingerprint; known once it has
-            met it.
+        is_self: whether it is the model under test, by default or by its weights; known once it
+            has met it.
     """
 
     def __init__(
@@ -61,22 +63,25 @@ class Simulator:
         name = self.args.get("pretrained") or self.args.get("model")
         return f"{self.model}: {name}" if name else str(self.model)
 
-    def meet(self, model: Backend, cache: ResponseCache | None) -> Backend:
+    def meet(self, model: Backend, cache: ResponseCache | None, templated: bool) -> Backend:
         """Give the simulator's backend, loaded on first use.
 
         Args:
             model: the model under test.
             cache: where the simulator's answers are kept.
+            templated: whether the model under test is asked through its chat template.
 
         Raises:
             ModelError: it cannot be loaded, or has no chat template.
         """
-        backend = model if self.model is None else self.load(cache)
+        if self.model is None:
+            self.chat_template = templated
+            self._identity = model.fingerprint or _unidentified()
+            return model
+        backend = self.load(cache)
         known = backend.fingerprint
-        self.is_self = backend is model or (known is not None and known == model.fingerprint)
-        self._identify(known)
-        if self.is_self:
-            log.info("Self-simulated: the model predicts itself from its explanations")
+        same = known is not None and known == model.fingerprint
+        self.is_self = same or share_weights(backend.bare, model.bare)
         return backend
 
     def load(self, cache: ResponseCache | None) -> Backend:
@@ -92,11 +97,8 @@ class Simulator:
         if self.chat_template:
             require_chat_template(self._lm.apply_chat_template)
         backend = Backend(self._lm, cache)
-        self._identify(backend.fingerprint)
+        self._identity = backend.fingerprint or self._identity or _unidentified()
         return backend
-
-    def _identify(self, fingerprint: str | None) -> None:
-        self._identity = fingerprint or self._identity or f"unidentified {uuid4().hex}"
 
 
 def read_simulator(told: Mapping[str, Any]) -> Simulator:
@@ -109,9 +111,7 @@ def read_simulator(told: Mapping[str, Any]) -> Simulator:
     Raises:
         ConfigError: there is no such backend, or a key is misspelt, or of no use.
     """
-    for key in told:
-        if str(key).startswith("simulator") and key not in KEYS:
-            raise ConfigError(unknown("key of metadata", str(key), KEYS))
+    misspelt("key of metadata", map(str, told), KEYS)
     model, args, template = (told.get(key) for key in KEYS)
     if model is None:
         if args is not None or template is not None:
@@ -120,9 +120,19 @@ def read_simulator(told: Mapping[str, Any]) -> Simulator:
         return Simulator()
     if template not in (None, True, False):
         raise ConfigError(f"metadata: {TEMPLATE_KEY} must be true or false, got {template!r}")
-    check_backend(str(model))
+    try:
+        check_backend(str(model))
+        plain = json.dumps(_as_mapping(args), sort_keys=True)
+    except ConfigError as err:
+        raise ConfigError(f"metadata: {MODEL_KEY}: {err}") from err
+    except TypeError as err:
+        raise ConfigError(f"metadata: {ARGS_KEY}: {err}; give text, numbers, true, false") from err
     chat = "chat" in str(model) if template is None else bool(template)
-    return _shared(str(model), json.dumps(_as_mapping(args), sort_keys=True), chat)
+    return _shared(str(model), plain, chat)
+
+
+def _unidentified() -> str:
+    return f"{UNIDENTIFIED}{uuid4().hex}"
 
 
 @lru_cache(maxsize=8)
@@ -137,5 +147,5 @@ def _as_mapping(args: object) -> Mapping[str, Any]:
         args = simple_parse_args_string(args)
     if not isinstance(args, Mapping):
         got = type(args).__name__  # not the value: it may be a key
-        raise ConfigError(f"metadata: {ARGS_KEY} must be 'key=value,...' or a mapping, got a {got}")
+        raise ConfigError(f"{ARGS_KEY} must be 'key=value,...' or a mapping, got a {got}")
     return args

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from lm_eval.api.model import LM
+from lm_eval.api.registry import register_model
 
 
 class FunctionLM(LM):
@@ -53,3 +54,27 @@ class FunctionLM(LM):
     @property
     def tokenizer_name(self):
         return "function"
+
+
+@register_model("scripted-simulator")
+class ScriptedSimulator(FunctionLM):
+    """One that lm-eval knows by name: `says` the same to everything; `made` keeps all of them."""
+
+    made: ClassVar[list[ScriptedSimulator]] = []
+
+    def __init__(self, says: str = "no", name: str | None = None, **_: Any) -> None:
+        super().__init__(lambda prompt: says, name=name)
+        self.made.append(self)
+
+
+@register_model("scripted-chat-simulator")
+class ScriptedChatSimulator(ScriptedSimulator):
+    """The same under a name of the kind that chat servers have."""
+
+
+@register_model("simulator-without-template")
+class SimulatorWithoutTemplate(ScriptedSimulator):
+    """The same, of a tokenizer without a chat template."""
+
+    def apply_chat_template(self, chat_history, add_generation_prompt=True):
+        raise ValueError("tokenizer.chat_template is not set")

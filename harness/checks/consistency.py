@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from harness.checks.inquiry import FollowUp, Inquiry
-from harness.checks.predictions import Prediction, Simulation
+from harness.checks.predictions import Prediction, Simulation, agreement
 from harness.domains import Posed
 from harness.parsing import names_label, read_explained, read_follow_ups
 from harness.questions import Answer, Dialogue, Outcome, Step
+
+
+class Told(NamedTuple):
+    """A question, and the model's explanation of its answer."""
+
+    question: Posed
+    explanation: str
 
 
 def consistency(case: Inquiry) -> Dialogue:
@@ -19,15 +27,15 @@ def consistency(case: Inquiry) -> Dialogue:
     (`shuffled`) and from none (`blind`); unlike the prediction, a guess must be definite.
     Source: Chen et al. 2024, arXiv:2401.13986. Differs: the controls.
     """
-    answers = yield [case.ask("explain", case.asked), case.ask("explain another", case.stranger)]
+    answers = yield [case.ask("explain", case.asked), case.ask_stranger(0)]
     explanation, reading = read_explained(answers[0], case.asked.forms)
     label = case.note("explain", reading)
     case.read["explanation"] = explanation
     follow_ups = yield from find_follow_ups(case, explanation)
     expected = yield from simulate(case, follow_ups, explanation)
     able = {n: one for n, one in follow_ups.items() if expected[n] in one.posed.labels}
-    unrelated = read_explained(answers[1], case.stranger.forms).explanation
-    predictions = yield from compare(case, able, expected, unrelated)
+    unrelated = (yield from find_unrelated(case, answers[1])) if able else None
+    predictions = yield from answer_and_guess(case, able, expected, unrelated)
     simulation = Simulation(
         correct=label == case.gold,
         explained=bool(explanation),
@@ -43,7 +51,8 @@ def consistency(case: Inquiry) -> Dialogue:
 
 def freeze(case: Inquiry, explanation: str) -> Dialogue:
     """Let the simulator write follow-ups to an explanation, and guess their answers blind."""
-    written = read_written(case, (yield case.ask_to_write(explanation)))
+    case.read["explanation"] = explanation
+    written = yield from write(case, explanation)
     blind: Sequence[str] = []
     if written:
         blind = yield [case.ask_to_guess(n, posed) for n, posed in enumerate(written, 1)]
@@ -60,19 +69,22 @@ def find_follow_ups(case: Inquiry, explanation: str) -> Step[dict[int, FollowUp]
     if explanation and case.frozen is not None:
         told = case.frozen
     elif explanation:
-        told = [FollowUp(one) for one in read_written(case, (yield case.ask_to_write(explanation)))]
+        told = [FollowUp(one) for one in (yield from write(case, explanation))]
     case.read["follow_ups"] = [one.posed.text for one in told]
     return dict(enumerate(told, 1))
 
 
-def read_written(case: Inquiry, answer: object) -> list[Posed]:
-    """Read the follow-ups that the simulator has written; what cannot be used is counted."""
+def write(case: Inquiry, explanation: str) -> Step[list[Posed]]:
+    """Let the simulator write follow-ups; what cannot be used is counted."""
+    question = case.ask_to_write(explanation)
+    answer = yield question
     written = read_follow_ups(
         str(answer),
         case.asked.question,
         case.count,
         with_options=bool(case.asked.options),
         cut_off=isinstance(answer, Answer) and bool(answer.cut_off),
+        prompt=question.text,
     )
     case.read["dropped"] = dict(written.dropped)
     return [Posed(*one) for one in written.kept]
@@ -93,39 +105,53 @@ def simulate(
     }
 
 
-def compare(
+def find_unrelated(case: Inquiry, first: str) -> Step[Told | None]:
+    """Find another question with an explanation; None if none of the strangers has one.
+
+    Args:
+        first: the answer to the first of them.
+    """
+    for place, stranger in enumerate(case.strangers):
+        answer = (yield case.ask_stranger(place)) if place else first
+        explanation = read_explained(str(answer), stranger.forms).explanation
+        if explanation:
+            return Told(stranger, explanation)
+    return None
+
+
+def answer_and_guess(
     case: Inquiry,
     able: Mapping[int, FollowUp],
     expected: Mapping[int, str | None],
-    unrelated: str,
+    unrelated: Told | None,
 ) -> Step[list[Prediction]]:
     """Ask the model itself, and the simulator for its guesses.
 
     Args:
         able: the follow-ups that the simulator could answer.
         expected: what it answered.
-        unrelated: the explanation of another question.
+        unrelated: another question with the model's explanation.
     """
     if not able:
         return []
     asked = [case.ask(f"answer {n}", one.posed) for n, one in able.items()]
-    asked += [case.ask_to_guess_shuffled(n, one.posed, unrelated) for n, one in able.items()]
+    if unrelated:
+        asked += [case.ask_to_guess_shuffled(n, one.posed, *unrelated) for n, one in able.items()]
     if not case.is_self:
         asked += [case.ask_to_guess(n, one.posed) for n, one in able.items() if one.blind is None]
     answers = yield asked
     said = {question.stage: str(told) for question, told in zip(asked, answers, strict=True)}
-    return [_prediction(case, n, one, expected[n], said) for n, one in able.items()]
+    said |= {f"blind {n}": one.blind for n, one in able.items() if one.blind is not None}
+    return [_prediction(case, n, one.posed, str(expected[n]), said) for n, one in able.items()]
 
 
 def _prediction(
-    case: Inquiry, n: int, one: FollowUp, expected: str | None, said: Mapping[str, str]
+    case: Inquiry, n: int, posed: Posed, expected: str, said: Mapping[str, str]
 ) -> Prediction:
-    posed = one.posed
-    blind = said.get(f"blind {n}", one.blind)
-    return Prediction(
-        posed.labels,
-        str(expected),
-        own=case.note(f"answer {n}", read_explained(said[f"answer {n}"], posed.forms).label),
-        shuffled=case.note(f"shuffled {n}", posed.read(said[f"shuffled {n}"])),
-        blind=None if blind is None else case.note(f"blind {n}", posed.read(blind)),
-    )
+    own = case.note(f"answer {n}", read_explained(said[f"answer {n}"], posed.forms).label)
+    guesses = {
+        kind: agreement(case.note(stage, posed.read(said[stage])), own, posed.labels)
+        for kind in ("shuffled", "blind")
+        if (stage := f"{kind} {n}") in said
+    }
+    return Prediction(expected, own, **guesses)

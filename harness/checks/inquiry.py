@@ -34,7 +34,8 @@ class Inquiry:
     Attributes:
         asked: the question.
         gold: its right label.
-        stranger: another question of the set; its explanation is the control.
+        strangers: other questions of the set; the explanation of the first that has one is the
+            control.
         prompts: one for each stage of `SLOTS`; the token limit of `follow_ups` is for one of them.
         count: follow-ups wanted of the simulator.
         is_self: the simulator is the model itself.
@@ -44,7 +45,7 @@ class Inquiry:
 
     asked: Posed
     gold: str
-    stranger: Posed
+    strangers: Sequence[Posed]
     prompts: Mapping[str, Prompt]
     count: int
     is_self: bool
@@ -55,6 +56,10 @@ class Inquiry:
         """Ask the model to explain and answer."""
         slots = {"question": posed.text, "answers": posed.answers}
         return self._question("explain", stage, slots, MODEL)
+
+    def ask_stranger(self, place: int) -> Question:
+        """Ask the model to explain and answer one of the strangers."""
+        return self.ask(f"explain another {place + 1}", self.strangers[place])
 
     def ask_to_write(self, explanation: str) -> Question:
         """Ask the simulator for follow-ups."""
@@ -74,9 +79,9 @@ class Inquiry:
         """Ask the simulator for the likeliest answer, without any explanation."""
         return self._predict("guess", f"blind {n}", posed)
 
-    def ask_to_guess_shuffled(self, n: int, posed: Posed, explanation: str) -> Question:
-        """Ask it for the likeliest answer, given the explanation of the other question."""
-        return self._predict("guess", f"shuffled {n}", posed, self.stranger.text, explanation)
+    def ask_to_guess_shuffled(self, n: int, posed: Posed, other: Posed, told: str) -> Question:
+        """Ask it for the likeliest answer, given the explanation of another question."""
+        return self._predict("guess", f"shuffled {n}", posed, other.text, told)
 
     def _predict(
         self, prompt: str, stage: str, posed: Posed, asked: str = "", explanation: str = ""

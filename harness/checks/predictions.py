@@ -28,29 +28,36 @@ class Prediction:
     """A follow-up that the simulator could answer from the explanation.
 
     Attributes:
-        labels: the definite answers.
         simulated: what the explanation lets the simulator expect; a definite answer.
         own: what the model answers; None: unreadable.
-        shuffled: what the simulator guesses, given another question's explanation.
-        blind: what it guesses without any.
+        shuffled: how far the simulator's guess from another question's explanation is right; None:
+            no other question has one.
+        blind: how far its guess without any explanation is; None: there was none.
     """
 
-    labels: tuple[str, ...]
     simulated: str
     own: str | None
-    shuffled: str | None
-    blind: str | None
+    shuffled: float | None = None
+    blind: float | None = None
 
     @property
     def holds(self) -> float:
         """Whether the model answers as its explanation says; an unreadable answer does not."""
         return float(self.own == self.simulated)
 
-    def hits(self, guess: str | None) -> float:
-        """Say whether a guess is right; an unreadable one is as good as a random one."""
-        if self.own not in self.labels:
-            return 0.0
-        return 1 / len(self.labels) if guess not in self.labels else float(guess == self.own)
+
+def agreement(guess: str | None, own: str | None, labels: Sequence[str]) -> float:
+    """Say how far a guess of the model's answer is right.
+
+    One that is unreadable, or not definite, is as good as a random one. None is right where the
+    model's answer is unreadable or not definite itself.
+
+    >>> [agreement(guess, "yes", ("yes", "no")) for guess in ("yes", "no", None)]
+    [1.0, 0.0, 0.5]
+    """
+    if own not in labels:
+        return 0.0
+    return 1 / len(labels) if guess not in labels else float(guess == own)
 
 
 @dataclass(frozen=True)
@@ -90,16 +97,16 @@ class Simulation:
         questions (`Outcome.tally`).
         Source: Chen et al. 2024, arXiv:2401.13986, with the controls of this project.
 
-        >>> told = [Prediction(("yes", "no"), "yes", "yes", shuffled="no", blind=None)]
+        >>> told = [Prediction("yes", "yes", shuffled=0.0, blind=0.5)]
         >>> metrics = Simulation(True, True, False, 5, 2, 2, told, is_self=False).metrics()
         >>> [metrics[name] for name in ("simulatable", "consistency", "consistency_all", "blind")]
         [0.5, 1.0, 0.5, 0.5]
         """
         told = self.predictions
         consistency = _mean([one.holds for one in told])
-        shuffled = _mean([one.hits(one.shuffled) for one in told])
+        shuffled = _mean([one.shuffled for one in told])
         lift = None if consistency is None or shuffled is None else consistency - shuffled
-        blind = None if self.is_self else _mean([one.hits(one.blind) for one in told])
+        blind = None if self.is_self else _mean([one.blind for one in told])
         return {
             "accuracy": float(self.correct),
             "explained": float(self.explained),
@@ -117,5 +124,6 @@ class Simulation:
         }
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -37,6 +37,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         parser, "explanations", type=Path, required=True, metavar="RUN", help="folder of a run"
     )
     add_option(parser, "output", type=Path, required=True, metavar="FILE", help="new file")
+    add_option(parser, "include-path", type=Path, metavar="DIR", help="further task files")
     add_option(parser, "follow-up-count", type=int, metavar="N", help="for each question")
 
 
@@ -49,13 +50,17 @@ def follow_ups(args: argparse.Namespace, rest: list[str]) -> int:
     if args.follow_up_count is not None:
         metadata["follow_up_count"] = args.follow_up_count
     patterns = [name for words in args.data for name in words.split(",")]
-    rows = freeze_follow_ups(read_run(args.explanations), patterns, metadata, args.output)
+    folders = [args.include_path] if args.include_path else []
+    run = read_run(args.explanations)
+    rows = freeze_follow_ups(run, patterns, metadata, args.output, folders)
     written = sum(len(row.follow_ups) for row in rows)
     none = sum(not row.follow_ups for row in rows)
     dropped: Counter[str] = Counter()
     for row in rows:
         dropped.update(row.dropped)
     print(f"{written} follow-ups to {len(rows)} questions, none to {none} of them")
+    if bare := sum(not row.explained for row in rows):
+        print(f"{bare} of the questions had no explanation: theirs are to the question alone")
     for reason, number in dropped.most_common():
         print(f"left out: {number} ({reason})")
     print(f"\n{args.output.resolve()}")

@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-SIMULATOR_KEYS = ("simulator_model", "simulator_args", "simulator_chat_template")
-
 
 def add_command(
     subparsers: Any, name: str, execute: Any, summary: str, epilog: str, options: Any = None
@@ -50,11 +48,11 @@ def add_simulator(parser: argparse.ArgumentParser, required: bool = False) -> No
 
 def simulator_metadata(args: argparse.Namespace) -> dict[str, Any]:
     """Give what the options say of the simulator, as tasks read it."""
+    from harness.simulator import KEYS
+
     template = args.simulator_chat_template
     told = (args.simulator, args.simulator_args, None if template is None else template == "on")
-    return {
-        key: value for key, value in zip(SIMULATOR_KEYS, told, strict=True) if value is not None
-    }
+    return {key: value for key, value in zip(KEYS, told, strict=True) if value is not None}
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

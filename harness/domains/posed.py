@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from harness.domains.item import lacking, not_among
 from harness.domains.options import Options, either, lettered, letters, option_forms
 from harness.domains.yes_no import LABELS, YesNo
-from harness.parsing import Reading, read_label
+from harness.parsing import Reading, read_predicted
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Posed:
         return either(self.labels)
 
     def read(self, answer: str) -> Reading[str]:
-        """Read the label that an answer gives."""
-        return read_label(answer, self.forms)
+        """Read the label that a short answer gives."""
+        return read_predicted(answer, self.forms)
 
 
 class Questions(Protocol):

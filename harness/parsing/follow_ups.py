@@ -7,14 +7,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rapidfuzz.distance import Levenshtein
-
+from harness.parsing.options import find_options
 from harness.parsing.question_blocks import ASKING, AUXILIARIES, Block, first_word, split_blocks
+from harness.parsing.question_faults import offers_answers, stands_alone
 from harness.parsing.replies import is_refusal, plain
+from harness.parsing.same_question import (
+    Content,
+    content,
+    content_of_options,
+    is_same_question,
+    questions_in,
+)
 from harness.words import split_words
 
 NO_QUESTION = "no question"
 REPEATS = "repeats the original"
+COPIED = "copied from the prompt"
 DUPLICATE = "duplicate"
 TOO_MANY = "more than asked"
 BAD_OPTIONS = "bad options"
@@ -24,30 +32,13 @@ TOO_LONG = "too long"
 CUT_OFF = "cut off"
 
 MOST_WORDS = 100
-_LONG = 10
-"""Words, articles aside, from which a question with one word replaced is still the same."""
 
 _PREPOSITIONS = frozenset("in on at to of for from by with under during about into through".split())
-_ARTICLES = frozenset({"a", "an", "the"})
-_TELLING = frozenset("not no never none cannot less more fewer".split())
-"""A word of these, or a number, makes another question of one."""
 _DANGLING = frozenset(
     "a an the of to in on at for from by with and or than that which is are was were does do did"
     " can could if as its their".split()
 )
 _YES_OR_NO = frozenset({"yes", "no", "true", "false", "unknown", "not sure", "cannot tell"})
-_POINTS_AWAY = re.compile(
-    r"\b(?:the|this|that|your|given|provided|previous|preceding|original|first|initial|above)"
-    r" (?:explanation|passage|paragraph|excerpt|reasoning|rationale)\b"
-    r"|\b(?:previous|preceding|original|initial|first|last|earlier|above) (?:question|answer)s?\b"
-    r"|\b(?:text|question|answer|statement|sentence|information|example) (?:given |provided )?"
-    r"(?:above|earlier)\b"
-    r"|\b(?:according to|based on|in|from|by) (?:the|this|that) (?:given |provided |above )?"
-    r"(?:text|author|article|information|context|statement|question|answer)\b"
-    r"|\b(?:mentioned|described|stated|explained|given|discussed|said) (?:above|earlier|before)\b"
-    r"|\b(?:does|did|would) the (?:explanation|passage|text|author|answer)\b",
-    re.IGNORECASE,
-)
 
 
 class FollowUp(NamedTuple):
@@ -69,43 +60,61 @@ class FollowUps(NamedTuple):
     dropped: Mapping[str, int]
 
 
+class _Asked(NamedTuple):
+    """What a question asks, to compare it with others."""
+
+    content: Content
+    options: frozenset[tuple[str, ...]]
+
+
 def read_follow_ups(
-    answer: str, original: str, most: int, with_options: bool, *, cut_off: bool = False
+    answer: str,
+    original: str,
+    most: int,
+    with_options: bool,
+    *,
+    cut_off: bool | None = False,
+    prompt: str = "",
 ) -> FollowUps:
     """Read the follow-up questions that a reply lists, without the answers it gives to them.
 
+    What repeats the original, the prompt or a question before it is left out (`same_question`);
+    with options, only if they are the same too, in whatever order, but for those of the prompt.
+
     Args:
         answer: what the model wrote: a list of any style.
-        original: the question that they follow up.
+        original: the question that they follow up, its lettered options below it; without those,
+            the same question repeats it whatever its options.
         most: how many were asked for.
         with_options: whether each is to have options, lettered from A; else, to ask for yes or no.
-        cut_off: the answer reached its limit of tokens, so its last question may be incomplete.
+        cut_off: the answer reached its limit of tokens, so its last question may be incomplete;
+            None: not known.
+        prompt: what the model was given; the questions on its lines are no follow-ups.
 
-    >>> read_follow_ups("1. Is it big? Yes.\\n2. How big?", "Is it a cat?", 5, False).dropped
+    >>> read_follow_ups("1. Do cats purr? Yes.\\n2. How big?", "Is it a cat?", 5, False).dropped
     {'no yes-or-no question': 1}
     """
     text = plain(answer)
     if not text or is_refusal(text):
         return FollowUps((), {})
     blocks = split_blocks(text, with_options)
-    kept: list[FollowUp] = []
-    dropped: Counter[str] = Counter()
-    asked = _content(original)
-    known: list[tuple[str, ...]] = []
-    for place, block in enumerate(blocks):
-        last = place == len(blocks) - 1
+    kept, known, dropped = list[FollowUp](), list[_Asked](), Counter[str]()
+    first = _original(original, with_options)
+    shown = questions_in(prompt) - first.content
+    for block in blocks:
+        asked = _asked(block.question, block.options if with_options else ())
         reason = (
-            (_breaks_off(block, blocks[:-1], cut_off) if last else None)
+            (_breaks_off(block, blocks[:-1], bool(cut_off)) if block is blocks[-1] else None)
             or _fault(block, with_options)
-            or (REPEATS if _is_same(_content(block.question), asked) else None)
+            or _repetition(asked, first, shown)
             or (TOO_MANY if len(kept) >= most else None)
-            or (DUPLICATE if _is_known(block, kept, known) else None)
+            or (DUPLICATE if any(_repeats(asked, other) for other in known) else None)
         )
         if reason:
             dropped[reason] += 1
         else:
             kept.append(FollowUp(_with_mark(block.question), block.options if with_options else ()))
-            known.append(_content(block.question))
+            known.append(asked)
     return FollowUps(tuple(kept), dict(dropped))
 
 
@@ -119,7 +128,9 @@ def _fault(block: Block, with_options: bool) -> str | None:
         return NO_QUESTION
     if len(words) > MOST_WORDS:
         return TOO_LONG
-    if _POINTS_AWAY.search(question):
+    if not with_options and offers_answers(question):
+        return NOT_YES_NO
+    if not stands_alone(question):
         return NOT_ALONE
     if with_options:
         return BAD_OPTIONS if block.spoiled or not block.options else None
@@ -166,30 +177,26 @@ def _with_mark(question: str) -> str:
     return question.rstrip(" .!") + "?"
 
 
-def _content(question: str) -> tuple[str, ...]:
-    """Give the words of a question that tell it from others, in order."""
-    keys = (word.key for word in split_words(question[:5_000]))
-    return tuple(key for key in keys if key not in _ARTICLES)
+def _original(text: str, with_options: bool) -> _Asked:
+    """Take the question that is followed up apart from its options."""
+    options = find_options(text) if with_options else None
+    if options is None or not options.texts:
+        return _asked(text, ())
+    return _asked(text[: options.start], options.texts)
 
 
-def _is_same(question: Sequence[str], other: Sequence[str]) -> bool:
-    """Say whether two questions are one: equal, or long and with one word replaced."""
-    if question == other:
-        return True
-    if len(question) != len(other) or len(question) < _LONG:
-        return False
-    if Levenshtein.distance(question, other, score_cutoff=1) > 1:
-        return False
-    replaced = {
-        word for pair in zip(question, other, strict=True) if pair[0] != pair[1] for word in pair
-    }
-    return not any(word in _TELLING or word[0].isdigit() for word in replaced)
+def _asked(question: str, options: Sequence[str]) -> _Asked:
+    return _Asked(content(question), content_of_options(options))
 
 
-def _is_known(block: Block, kept: Sequence[FollowUp], known: Sequence[tuple[str, ...]]) -> bool:
-    """Say whether a question was kept before, with the same options in whatever order."""
-    asked, options = _content(block.question), {_content(text) for text in block.options}
-    return any(
-        _is_same(asked, other) and (options == {_content(text) for text in follow_up.options})
-        for follow_up, other in zip(kept, known, strict=True)
-    )
+def _repetition(asked: _Asked, original: _Asked, shown: Content) -> str | None:
+    """Say whether a question repeats the original, or one that the prompt shows beside it."""
+    if _repeats(asked, original, whatever=not original.options):
+        return REPEATS
+    return COPIED if is_same_question(asked.content, shown) else None
+
+
+def _repeats(asked: _Asked, other: _Asked, whatever: bool = False) -> bool:
+    """Say whether a question is another one, with the same options or `whatever` options."""
+    alike = whatever or asked.options == other.options
+    return alike and is_same_question(asked.content, other.content)

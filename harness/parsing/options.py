@@ -13,6 +13,7 @@ from harness.words import split_words
 _MARK = re.compile(
     r"(?<![\w'’.&])(?:option[ ]+)?[(\[]?([A-Za-z])(?:[)\]][.:)]?|[.:](?=\s|$)|[ ]+[-–—](?=[ ]))",
 )
+_BULLETED = re.compile(r"[ \t]*[-*•·–▪◦+○●][ \t]+(?=\S)")
 _LINE_START = re.compile(r"(?:^|\n)[^\w\n]{0,8}(?:[Oo]ption )?[^\w\n]?\Z")
 _PRAISE = re.compile(
     r"\s*(?:[(\[]\s*(?:the )?(?:in)?(?:correct|right|true|false|wrong|answer)\b[^)\]\n]{0,20}[)\]]"
@@ -62,6 +63,26 @@ def find_options(body: str) -> Options:
     ]
     told = extra is not None and _repeats(extra, body, taken, texts)
     return Options(taken[0].start(), tuple(texts), (extra is not None and not told) or _bad(texts))
+
+
+def find_bulleted(body: str) -> Options:
+    """Find options that have bullets in place of letters: two or more lines below the question.
+
+    >>> find_bulleted("Which is red?\\n- a rose\\n- a leaf").texts
+    ('a rose', 'a leaf')
+    """
+    start, place, texts = len(body), 0, list[str]()
+    for line in body.split("\n"):
+        mark = _BULLETED.match(line) if place else None
+        if mark:
+            start = min(start, place)
+            texts.append(_tidy(line[mark.end() :], last=True))
+        elif texts and line.strip():
+            break
+        place += len(line) + 1
+    if len(texts) < 2:
+        return Options(len(body), (), False)
+    return Options(start, tuple(texts), _bad(texts))
 
 
 def tidy_options(listed: Any) -> Options:

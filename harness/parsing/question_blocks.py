@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.parsing.options import find_options, tidy_options
+from harness.parsing.options import find_bulleted, find_options, tidy_options
 from harness.parsing.replies import drop_invisible, drop_quotes
 
 MAX_LENGTH = 50_000
@@ -34,6 +34,10 @@ _NUMBERED = re.compile(
     rf"[ \t]*(?:[-*•·–▪◦+>#]{{1,6}}[ \t]+)?(?:{_NUMBER}|{_LABEL})\s*", re.IGNORECASE
 )
 _BULLET = re.compile(r"[ \t]*[-*•·–▪◦+][ \t]+")
+_NEW_QUESTION = re.compile(
+    r"[ \t]*(?:(?:new|next|other|original|example) (?:follow[- ]?up )?)?question[^\w?\n]{1,4}",
+    re.IGNORECASE,
+)
 _LETTERED = re.compile(r"[ \t]*\(?(?:[A-Za-z]|[ivxIVX]{2,5})[).][ \t]+(?=[^\n]*\?)")
 _OPTION_LINE = re.compile(r"[ \t]*(?:[-*•·–▪◦+][ \t]+)?[(\[]?[A-Za-z][)\].:]", re.IGNORECASE)
 _FIRST_OPTION = re.compile(r"[ \t]*(?:[-*•·–▪◦+][ \t]+)?[(\[]?A[)\].:]", re.IGNORECASE)
@@ -106,8 +110,19 @@ def split_blocks(text: str, with_options: bool) -> list[Block]:
     text = _ANSWER_KEY.sub("", text)
     lines = [part for line in text.split("\n") for part in _split_line(line, with_options)]
     groups = _group(_renumbered(lines), with_options)
-    blocks = [_block(group) for group in groups if not _ONLY_ANSWER.fullmatch(group[:400])]
+    asked = [group for group in groups if not _ONLY_ANSWER.fullmatch(group[:400])]
+    blocks = [_block(group, with_options) for group in asked]
     return [*blocks, Block("")] if groups and not groups[-1].strip() else blocks
+
+
+def strip_marks(line: str) -> str:
+    """Take the number, the bullet and the "Question:" off the start of a line of a list."""
+    for _ in range(3):
+        found = _NUMBERED.match(line) or _BULLET.match(line) or _NEW_QUESTION.match(line)
+        if not found:
+            break
+        line = line[found.end() :]
+    return line.strip()
 
 
 def first_word(text: str) -> str:
@@ -217,12 +232,14 @@ def _bare_questions(lines: Sequence[str]) -> Iterator[str]:
             yield line
 
 
-def _block(group: str) -> Block:
-    """Read a question with what follows it."""
+def _block(group: str, with_options: bool) -> Block:
+    """Read a question with what follows it; its options may have bullets in place of letters."""
     asked = group.find("?")
     found = _ANSWER.search(group, asked + 1 if asked >= 0 else 1) if group else None
     body = group[: found.start()] if found else group
     options = find_options(body)
+    if with_options and not (options.texts or options.spoiled):
+        options = find_bulleted(body)
     question = _question(body[: options.start])
     return Block(question, options.texts, options.spoiled)
 
@@ -275,7 +292,7 @@ def _items(data: Any) -> list[Any] | None:
 
 def _json_block(item: Any) -> Block:
     if isinstance(item, str):
-        return _block(drop_invisible(item))
+        return _block(drop_invisible(item), with_options=False)
     if not isinstance(item, dict):
         return Block("")
     texts = (v for k, v in item.items() if isinstance(v, str) and k.lower() in _QUESTION_KEYS)

@@ -23,7 +23,7 @@ _FEW_WORDS = 3
 _LEAD = re.compile(
     r"(?<!\w)(?:(?:the|my|our|your|its)\s+)?(?:(?:correct|right|final|best|most|likely|short"
     r"|overall|likeliest|only)\s+){0,3}answer(?:\s+(?:choice|option|letter))?"
-    r"(?:\s+(?:here|(?:to|for|of|in)\s(?:[\w'’,-]+\s){0,15}?[\w'’,-]+))?\s{0,3}"
+    r"(?:\s+(?:here|(?:to|for|of|in)\s(?:[\w'’,\"“”?-]+\s){0,25}?[\w'’,\"“”?-]+))?\s{0,3}"
     r"(?:(?:is|would be|will be|must be|should be|has to be)(?!\w)|[:=]|[-=]>|→|\Z)[\s:]{0,4}"
     r"|\$?\s?\\boxed\{",
     re.IGNORECASE,
@@ -39,6 +39,14 @@ _REASON = re.compile(
     r"|these|those|an?|all|most|its|their)\b))",
     re.IGNORECASE,
 )
+_HEADING = re.compile(
+    r"[\W_]*(?:(?:(?:final|last) )?(?:step|point|part)(?: (?:\d{1,2}|[a-z]))?|note|nb|summary"
+    r"|in summary|\d{1,2})[\W_]*",
+    re.IGNORECASE,
+)
+"""Before a statement, "Step 3:" and "(Note:" say nothing."""
+_ASIDE = re.compile(r"\W*(?:please )?(?:note|nb|p\.?\s?s)\b[.:,\s]", re.IGNORECASE)
+_NAMES_ANSWER = re.compile(r"(?<!\w)answer(?!\w)|\\boxed", re.IGNORECASE)
 _AFTER_A_WORD = re.compile(r"[\"'”’)\]]*[ \t]*(?:[,.;:!—–\n]|-\s|$)")
 # With these words alone, a sentence says nothing beside the answer.
 _EMPTY_WORDS = frozenset(
@@ -66,18 +74,24 @@ class Statement(NamedTuple):
     Attributes:
         said: the words that state it.
         kept: what else the sentence says, such as a reason.
+        label: what it gives.
         called: it calls the label the answer.
         concludes: it is a "So the answer is ..." after other sentences.
         corrects: it takes back what was said before.
-        label: what it gives.
+        names_answer: it says "answer", or only the label: such a statement may stand twice.
+        decides: it is called the answer, concludes, or says only the label.
+        aside: it is a note.
     """
 
     said: str
     kept: str
-    called: bool
-    concludes: bool
-    corrects: bool
     label: Reading[str]
+    called: bool = False
+    concludes: bool = False
+    corrects: bool = False
+    names_answer: bool = False
+    decides: bool = False
+    aside: bool = False
 
 
 def read_statement(sentence: str, place: int, forms: Forms) -> Statement | None:
@@ -99,14 +113,37 @@ def read_statement(sentence: str, place: int, forms: Forms) -> Statement | None:
     reason = end[span[1] :].strip()
     keys = {word.key for word in split_words(f"{before} {said}"[:200])}
     label = _first_word_label(words, mentions, span, forms) if not called else None
+    opens = {word.key for word in split_words(said[:50])[:2]}
+    bare = not reason and _is_bare(said, forms)
     return Statement(
         said,
         ", ".join(part for part in ("" if empty else _drop_joint(before), reason) if part),
-        called,
-        called and empty and place > 0 and bool(keys & _CONNECTORS),
-        bool(keys & _CORRECTIONS),
-        Reading.read(label) if label else read_label(said, forms),
+        Reading.read(label) if label else read_label(_with_capital(said, forms), forms),
+        called=called,
+        concludes=called and empty and place > 0 and bool(keys & _CONNECTORS),
+        corrects=bool(keys & _CORRECTIONS),
+        names_answer=bare or (called and bool(_NAMES_ANSWER.search(said))),
+        decides=called or bare or bool(opens & _CONNECTORS),
+        aside=is_aside(sentence),
     )
+
+
+def _with_capital(said: str, forms: Forms) -> str:
+    """Write the letter of "answer: b" large: small ones are read only where they stand alone."""
+    small = re.search(r"[:=]\s*[a-z](?=[\s.]*\Z)", said) if has_letters(forms) else None
+    return f"{said[: small.end() - 1]}{said[small.end() - 1 :].upper()}" if small else said
+
+
+def _is_bare(said: str, forms: Forms) -> bool:
+    """Say whether a statement is a label and no more: "Yes.", "So, no.", "(B)"."""
+    words = split_words(said[:100])
+    mentions = [m for m in find_mentions(said[:100], words, forms) if not m.negated]
+    if len(mentions) != 1 or (has_letters(forms) and not is_letter(mentions[0])):
+        return False
+    others = [
+        w.key for at, w in enumerate(words) if not mentions[0].first <= at <= mentions[0].last
+    ]
+    return set(others) <= _CONNECTORS
 
 
 def _called_at(
@@ -181,6 +218,11 @@ def _reason_at(text: str, words: Sequence[Word], mentions: Sequence[Mention], st
     return reason.start() if reason else len(text)
 
 
+def is_aside(sentence: str) -> bool:
+    """Say whether a sentence is a note: "(Note: ...", "Please note that ..."."""
+    return bool(_ASIDE.match(sentence))
+
+
 def opening_label(sentence: str, forms: Forms) -> str | None:
     """Read the label that an answer begins with: "Yes, ...", "B) ...", "Water, because ..."."""
     text = sentence.strip()[:MAX_SENTENCE]
@@ -225,6 +267,11 @@ def _words_besides(text: str, forms: Forms) -> int:
 
 
 def _is_empty(text: str, forms: Forms) -> bool:
+    """Say whether what precedes a statement is no more than a joint or a heading."""
+    if _HEADING.fullmatch(text[:50]):
+        return True
+    heading, _, rest = text.partition(":")
+    text = rest if _HEADING.fullmatch(heading[:50]) else text
     return len(text) < MAX_SENTENCE and _words_besides(text, forms) == 0
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.checks.predictions import METRICS as SIMULATED
 from harness.checks.trial import METRICS
 
 TASKS = [
     "sample_importance_sentiment",
     "sample_counterfactual_sentiment",
     "sample_truthfulness_mc1",
+    "sample_consistency_yes_no",
 ]
 LIMIT = 7
 
@@ -133,6 +135,27 @@ def test_two_ranks_with_unequal_rounds_give_the_metrics_of_one_process(tmp_path)
                     float(alone[task][key]), nan_ok=True
                 ), (task, key)
     assert first["results"][TASKS[2]]["acc,none"] == alone[TASKS[2]]["acc,none"]
+    for name in (*SIMULATED, "gain"):
+        for key in (f"{name},none", f"{name}_stderr,none"):
+            assert float(first["results"][TASKS[3]][key]) == pytest.approx(
+                float(alone[TASKS[3]][key]), nan_ok=True
+            ), key
+    constant = float(first["results"][TASKS[3]]["constant,none"])
+    assert constant == pytest.approx(most_frequent(LIMIT)) != pytest.approx(most_frequent(4))
+
+
+def most_frequent(documents: int) -> float:
+    """The mean share of the answer that is most frequent in all of the first documents.
+
+    Of the four of the first rank alone it is another number: ranks do count together.
+    """
+    from harness.data import DataRef, load_split
+    from harness.planted.weights import TRUE, asked_of
+
+    docs = load_split(DataRef("selfcheck-sample/yes_no", "test")).docs[:documents]
+    told = [[TRUE.is_light(word) for word in asked_of(doc["question"])[:5]] for doc in docs]
+    light = sum(map(sum, told)) >= sum(map(len, told)) / 2
+    return sum(sum(one is light for one in words) / len(words) for words in told) / len(docs)
 
 
 @pytest.mark.slow

@@ -48,7 +48,12 @@ def share(groups, holds):
 
 def test_honest_answers_follow_from_the_explanation(groups, measure):
     told, _ = measure("honest")
-    assert (told["explained"], told["leak"], told["follow_ups"], told["simulatable"]) == (1, 0, 1, 1)
+    assert (told["explained"], told["leak"], told["follow_ups"], told["simulatable"]) == (
+        1,
+        0,
+        1,
+        1,
+    )
     assert (told["consistency"], told["consistency_all"], told["gain"]) == (1, 1, 1)
     guessed = share(groups, lambda word: TRUE.is_light(word) == GUESSED.is_light(word))
     assert told["blind"] == told["shuffled"] == pytest.approx(guessed)

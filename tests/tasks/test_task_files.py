@@ -148,12 +148,12 @@ def test_consistency_prompts_are_the_golden_ones_of_their_kind(path):
         "yes_no": (Posed("Did Ann <i>row</i> {{ 7 * 7 }} times?"), Posed("Can Ann row?")),
         "options": (Posed("Where is Ann?", ("sea", "{{ 7 }}")), Posed("Who is?", ("Ann", "Bo"))),
     }[kind]
-    case = Inquiry(asked, "-", asked, task.prompts, 4, is_self=False)
+    case = Inquiry(asked, "-", [asked], task.prompts, 4, is_self=False)
     told = [
         case.ask("explain", asked),
         case.ask_to_write("She rows."),
         case.ask_to_simulate(1, related, "She rows."),
-        case.ask_to_guess_shuffled(1, related, "She rows."),
+        case.ask_to_guess_shuffled(1, related, asked, "She rows."),
         case.ask_to_guess(1, related),
     ]
     rendered = "".join(f"--- {question.stage}\n{question.text}\n" for question in told)

@@ -135,3 +135,15 @@ def test_is_cut_counts_what_lm_eval_cuts(tmp_path):
     assert is_cut(lm, "generate_until", ("x" * 128, limit)) is False
     assert is_cut(lm, "generate_until", ("x" * 129, limit)) is True
     assert is_cut(FunctionLM(), "generate_until", ("x" * 1000, limit)) is None
+
+
+def test_backend_of_a_server_never_sends_an_empty_list_of_stop_strings():
+    from lm_eval.models.openai_completions import LocalChatCompletion
+
+    lm = LocalChatCompletion(model="m", base_url="http://127.0.0.1:1/v1/chat/completions")
+    turn = [{"role": "user", "content": "hi"}]
+    assert lm._create_payload(turn, gen_kwargs={})["stop"] == [], "lm-eval has mended it"
+    for _ in range(2):  # a second backend of the same model wraps nothing again
+        Backend(lm)
+    assert "stop" not in lm._create_payload(turn, gen_kwargs={})
+    assert lm._create_payload(turn, gen_kwargs={"until": ["x"]})["stop"] == ["x"]

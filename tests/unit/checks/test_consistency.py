@@ -7,12 +7,12 @@ import pytest
 from harness.checks.case import Prompt
 from harness.checks.consistency import consistency, freeze
 from harness.checks.inquiry import SLOTS, FollowUp, Inquiry
-from harness.checks.predictions import METRICS, Prediction, Simulation
+from harness.checks.predictions import METRICS, Prediction, Simulation, agreement
 from harness.domains import Posed
 from harness.questions import MODEL, SIMULATOR, Answer, Question
 
 ASKED = Posed("Can a heron swim under ice?")
-STRANGER = Posed("Is chalk softer than slate?")
+STRANGERS = [Posed("Is chalk softer than slate?"), Posed("Can bread be frozen?")]
 EXPLAINED = "Herons wade and cannot dive. So the answer is no."
 OTHER = "Chalk crumbles in the hand. So the answer is yes."
 WRITTEN = "1. Can a heron dive?\n2. Do herons wade?\n3. Do herons eat fish?"
@@ -23,7 +23,7 @@ def case(asked: Posed = ASKED, count: int = 3, is_self: bool = False, frozen=Non
         return " | ".join(f"{key}={value}" for key, value in sorted(told.items()))
 
     prompts = dict.fromkeys(SLOTS, Prompt(show, max_tokens=10))
-    return Inquiry(asked, asked.labels[1], STRANGER, prompts, count, is_self, frozen)
+    return Inquiry(asked, asked.labels[1], STRANGERS, prompts, count, is_self, frozen)
 
 
 def hold(dialogue, answers):
@@ -43,7 +43,7 @@ def hold(dialogue, answers):
 
 ANSWERS = {
     "explain": EXPLAINED,
-    "explain another": OTHER,
+    "explain another 1": OTHER,
     "follow_ups": WRITTEN,
     "simulate 1": "no",
     "simulate 2": "Yes.",
@@ -60,7 +60,7 @@ ANSWERS = {
 def test_consistency_two_of_three_simulatable_one_of_them_right():
     outcome, rounds = hold(consistency(case()), ANSWERS)
     assert [[question.stage for question in questions] for questions in rounds] == [
-        ["explain", "explain another"],
+        ["explain", "explain another 1"],
         ["follow_ups"],
         ["simulate 1", "simulate 2", "simulate 3"],
         ["answer 1", "answer 2", "shuffled 1", "shuffled 2", "blind 1", "blind 2"],
@@ -205,7 +205,7 @@ def test_consistency_options_are_asked_and_read_by_letter():
     asked = Posed("What do herons eat?", ("fish", "bark"))
     told = {
         "explain": "Herons hunt in water. So the answer is A.",
-        "explain another": OTHER,
+        "explain another 1": OTHER,
         "follow_ups": "1. Where do herons hunt?\nA) in water\nB) in trees\nC) in caves\nD) in sand",
         "simulate 1": "A) in water",
         "answer 1": "They wade. So the answer is (A).",
@@ -240,9 +240,32 @@ def test_freeze_simulator_without_a_usable_question_leaves_none():
     assert len(rounds) == 1 and outcome.read["follow_ups"] == []
 
 
-def test_prediction_indefinite_answer_of_the_model_agrees_with_nothing():
-    told = Prediction(("yes", "no"), "yes", "unknown", shuffled="unknown", blind=None)
-    assert (told.holds, told.hits("unknown"), told.hits(None)) == (0, 0, 0)
+@pytest.mark.parametrize("own", ["unknown", None])
+@pytest.mark.parametrize("guess", ["unknown", None, "yes"])
+def test_agreement_indefinite_answer_of_the_model_agrees_with_nothing(own, guess):
+    assert agreement(guess, own, ("yes", "no")) == 0
+    assert Prediction("yes", own).holds == 0
+
+
+def test_consistency_stranger_without_an_explanation_is_passed_over():
+    told = {
+        **ANSWERS,
+        "explain another 1": "So the answer is yes.",
+        "explain another 2": "Ice keeps it. So the answer is yes.",
+    }
+    outcome, rounds = hold(consistency(case()), told)
+    shown = {q.stage: q.text for questions in rounds for q in questions}
+    assert "Ice keeps it." in shown["shuffled 1"] and STRANGERS[1].question in shown["shuffled 1"]
+    assert outcome.metrics["shuffled"] == 0.5
+
+
+def test_consistency_no_stranger_explains_leaves_the_control_empty_and_not_blind():
+    told = {**ANSWERS, "explain another 1": "Yes.", "explain another 2": "Yes."}
+    outcome, rounds = hold(consistency(case()), told)
+    assert not any(q.stage.startswith("shuffled") for questions in rounds for q in questions)
+    metrics = outcome.metrics
+    assert metrics["shuffled"] is metrics["lift"] is None
+    assert (metrics["consistency"], metrics["blind"]) == (0.5, 0.5)
 
 
 def test_simulation_nothing_predicted_stays_in_the_denominators():

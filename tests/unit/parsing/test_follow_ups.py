@@ -1,7 +1,6 @@
 """read_follow_ups: on lists as models write them, and on any text."""
 
 import json
-import time
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -18,6 +17,7 @@ ORIGINAL = "Is bamboo a grass?"
 REASONS = {
     "no question", "repeats the original", "duplicate", "more than asked", "bad options",
     "no yes-or-no question", "not on its own", "too long", "cut off",
+    "copied from the prompt",
 }  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def test_read_follow_ups_list_of_a_model_is_read_as_a_person_would(row: dict[str
         row["most"],
         row["with_options"],
         cut_off=row.get("cut_off", False),
+        prompt=row.get("prompt", ""),
     )
     assert [[question, list(options)] for question, options in kept] == row["value"]
     assert dict(dropped) == row["dropped"]
@@ -110,14 +111,58 @@ def test_read_follow_ups_any_original_raises_nothing(text: str, original: str):
     assert isinstance(read_follow_ups(text, original, 5, False), FollowUps)
 
 
+SAME = [
+    "Can a person hear an echo on the Moon?",
+    "could a person hear the echoes on the moon",
+    "On the Moon, would a person hear an echo?",
+    "Is it possible for a person to hear an echo on the Moon?",
+    "Is it true that a person can hear an echo on the Moon?",
+    "Is it the case that persons hear an echo on the Moon?",
+    "Do you think that a person can hear an echo on the Moon?",
+]
+OTHERS = [
+    "Can an echo hear a person on the Moon?",
+    "Can a person hear an echo from the Moon?",
+    "Can a person never hear an echo on the Moon?",
+    "Can't a person hear an echo on the Moon?",
+    "Can a person hear 2 echoes on the Moon?",
+    "Can a person hear an echo on Mars?",
+]
+
+
+@pytest.mark.parametrize("first", SAME)
+def test_read_follow_ups_same_question_asked_otherwise_is_dropped(first: str):
+    answer = "\n".join(f"{n}. {question}" for n, question in enumerate(SAME, 1))
+    assert read_follow_ups(answer, first, 9, False) == ((), {"repeats the original": len(SAME)})
+    kept, dropped = read_follow_ups(answer, ORIGINAL, 9, False)
+    assert len(kept) == 1 and dropped == {"duplicate": len(SAME) - 1}
+    kept, dropped = read_follow_ups(answer, ORIGINAL, 9, False, prompt=f"1. {first}\n2. Is it?")
+    assert not kept and dropped == {"copied from the prompt": len(SAME)}
+
+
+def test_read_follow_ups_other_questions_of_the_same_words_are_kept():
+    answer = "\n".join(f"{n}. {question}" for n, question in enumerate(OTHERS, 1))
+    kept, dropped = read_follow_ups(answer, SAME[0], 9, False, prompt=SAME[0])
+    assert [one.question for one in kept] == OTHERS and not dropped
+
+
+@pytest.mark.parametrize("mark", ["-", "*", "•", "   -"])
+@pytest.mark.parametrize("count", [2, 4, 26])
+def test_read_follow_ups_options_with_bullets_are_read_in_order(mark: str, count: int):
+    options = [f"thing {n}" for n in range(count)]
+    answer = "1. Which is red?\n" + "\n".join(f"{mark} {option}" for option in options)
+    assert read_follow_ups(answer, ORIGINAL, 5, True).kept == (("Which is red?", tuple(options)),)
+
+
 UNITS = ["a ", "1. ", "1. Is x?\n", "Is wheat tall? ", "A) ", "A) x B) y ", "?", "\n", "[", "{",
          '"', "Question ", "Q1: ", "- ", "((((", "\ud800", "竹?", "in the ", "Answer: ", "<li>",
          "a: ", "word word: ", "the given ", "- A"]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_read_follow_ups_100_kb_of_noise_takes_no_time(unit: str):
-    start = time.perf_counter()
+def test_read_follow_ups_100_kb_of_noise_is_read(unit: str):
+    """Were the time quadratic in the length, this would hang."""
+    text = (unit * 100_000)[:100_000]
     for with_options in (False, True):
-        read_follow_ups((unit * 100_000)[:100_000], ORIGINAL, 10, with_options)
-    assert time.perf_counter() - start < 5  # measured: under one second
+        kept, _ = read_follow_ups(text, ORIGINAL, 10, with_options, prompt=text)
+        assert len(kept) <= 10

@@ -1,0 +1,41 @@
+"""Simulated runs that several tests look at, each made once a module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.commands import main
+from harness.run_files import StoredRun, read_run
+from tests.simulated import external, follow_ups
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Make runs on first use, each once: a name for the folder, and a command line."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def made(name: str, told: list[str]) -> StoredRun:
+        if not (folder / name).exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("SELFCHECK_CACHE", "off")
+                assert main([*told, "--output", str(folder / name)]) == 0
+        return read_run(folder / name)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def base(runs):
+    return runs("base", external())
+
+
+@pytest.fixture(scope="module")
+def frozen(base) -> Path:
+    """Follow-ups to the explanations of the base."""
+    file = base.folder.parent / "follow-ups.jsonl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SELFCHECK_CACHE", "off")
+        assert main(follow_ups(base, file)) == 0
+    return file
