@@ -92,8 +92,7 @@ class ConsistencyTask(DialogueTask):
             DataError: as `split`, or there is only one question.
         """
         super().load()
-        first = self.questions.posed(self.split.docs[0])
-        if all(self.questions.posed(doc) == first for doc in self.split.docs):
+        if len({self.questions.posed(doc).question for doc in self.split.docs}) == 1:
             raise DataError(f"{self.file.ref}: holds one question; the control needs another one")
 
     def check_documents(self, docs: Sequence[Mapping[str, Any]]) -> None:

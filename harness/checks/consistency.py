@@ -80,7 +80,7 @@ def write(case: Inquiry, explanation: str) -> Step[list[Posed]]:
     answer = yield question
     written = read_follow_ups(
         str(answer),
-        case.asked.question,
+        case.asked.text,
         case.count,
         with_options=bool(case.asked.options),
         cut_off=isinstance(answer, Answer) and bool(answer.cut_off),
