@@ -193,7 +193,7 @@ def test_plain_lm_eval_missing_data_is_named_for_all_tasks(tmp_path, tiny_gpt2):
     assert told.returncode == 1
     task_files = tasks_path().rglob("selfcheck_*.yaml")
     sets = {load_yaml(path, resolve_func=False)["dataset_path"] for path in task_files}
-    assert len(sets) == 6
+    assert len(sets) == 11
     for name in (*sets, "selfcheck-sample"):
         assert name in told.stderr
 
@@ -203,7 +203,23 @@ def write_tiny_data(folder: Path) -> Path:
     reviews = ["A fine film, warm and wise.", "A dull film, cold and cruel."]
     mc1 = {"choices": ["It is one.", "It is two."], "labels": [1, 0]}
     mc2 = {"choices": ["It is one.", "One.", "It is two."], "labels": [1, 1, 0]}
+    letters = ["A", "B", "C", "D"]
+    choices = {"text": ["fine", "dull", "long", "short"], "label": letters}
+    ill = dict(zip(letters, choices["text"], strict=True))
+    asked = [{"question": f"How is film {n}?", "choices": choices, "answerKey": "A"} for n in "12"]
     rows = {
+        "ChilleD__StrategyQA/test": [
+            {"qid": text, "question": f"Is this fine: {text}", "answer": place == 0, "facts": "-"}
+            for place, text in enumerate(reviews)
+        ],
+        "allenai__ai2_arc/ARC-Challenge/test": asked,
+        "tau__commonsense_qa/validation": asked,
+        "allenai__openbookqa/main/test": [
+            {"question_stem": f"Film {n} is", "choices": choices, "answerKey": "B"} for n in "12"
+        ],
+        "GBaker__MedQA-USMLE-4-options/test": [
+            {"question": f"Is {n} ill?", "options": ill, "answer_idx": "A"} for n in "12"
+        ],
         "stanfordnlp__imdb/test": [
             {"text": text, "label": 1 - place} for place, text in enumerate(reviews)
         ],
@@ -220,7 +236,7 @@ def write_tiny_data(folder: Path) -> Path:
             for place, text in enumerate(reviews)
         ],
         "google__boolq/validation": [
-            {"passage": text, "question": "is the film fine", "answer": place == 0}
+            {"passage": text, "question": f"is film {place} fine", "answer": place == 0}
             for place, text in enumerate(reviews)
         ],
         "Muennighoff__babi/test": [
