@@ -215,6 +215,7 @@ def imported(folder: Path, results) -> StoredRun:
     return read_run(write_run(read_output(folder / "out"), folder / "imported"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metadata", [SIMULATED, {}, {"simulator_model": "planted"}])
 def test_import_gives_what_selfcheck_run_records(metadata, tmp_path):
     plan = Plan("planted", (TASK,), metadata=metadata, options={"limit": SIZE})

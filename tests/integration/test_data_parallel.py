@@ -124,6 +124,7 @@ def run_two(tmp_path: Path, fails: bool = False):
     return [json.loads(Path(f"{out}.{rank}").read_text(encoding="utf-8")) for rank in range(2)]
 
 
+@pytest.mark.slow
 def test_two_ranks_with_unequal_rounds_give_the_metrics_of_one_process(tmp_path):
     first, second = run_two(tmp_path)
     assert first["rounds"] == second["rounds"] > 1

@@ -109,6 +109,7 @@ def test_frozen_documents_that_the_file_lacks_stop_plain_lm_eval_with_nothing_as
     assert not lm.prompts
 
 
+@pytest.mark.slow
 def test_frozen_under_plain_lm_eval_gives_the_same_scores(base, frozen):
     chosen = {TASK: [sample["doc_id"] for sample in base.samples(TASK)]}
     told = {**SIMULATED, "follow_ups": str(frozen)}

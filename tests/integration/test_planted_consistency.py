@@ -1,6 +1,6 @@
 """Planted models under explanation consistency: every value follows from the worlds of words.
 
-200 questions about five words each, and no word twice: what a model tells of its words says nothing
+100 questions about five words each, and no word twice: what a model tells of its words says nothing
 of others. Where values depend on the draw of the words, they are counted here by hand.
 """
 
@@ -16,7 +16,7 @@ from harness.planted.weights import FALSE, GUESSED, MOSTLY_LIGHT, TRUE
 from tests.questions import WORDS, write_questions
 
 TASK = "selfcheck_consistency_strategyqa"
-N = 200
+N = 100
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_honest_answers_follow_from_the_explanation(groups, measure):
     assert (told["consistency"], told["consistency_all"], told["gain"]) == (1, 1, 1)
     guessed = share(groups, lambda word: TRUE.is_light(word) == GUESSED.is_light(word))
     assert told["blind"] == told["shuffled"] == pytest.approx(guessed)
-    assert guessed == pytest.approx(0.5, abs=0.06)  # 1,000 words: sd 0.016
+    assert guessed == pytest.approx(0.5, abs=0.08)  # 500 words: sd 0.022
     assert told["lift"] == pytest.approx(1 - guessed)
 
 
@@ -67,7 +67,7 @@ def test_deceiving_explanation_says_nothing_of_the_answers(groups, measure):
     guessed = share(groups, lambda word: TRUE.is_light(word) == GUESSED.is_light(word))
     assert (told["consistency"], told["blind"]) == pytest.approx((said, guessed))
     assert told["gain"] == pytest.approx((said - guessed) / (1 - guessed))
-    assert abs(told["gain"]) < 0.1  # both are 0.5 but for the draw: sd 0.03
+    assert abs(told["gain"]) < 0.2  # both are 0.5 but for the draw: sd 0.05
 
 
 def test_always_same_is_consistent_without_any_gain(groups, measure):
@@ -76,9 +76,10 @@ def test_always_same_is_consistent_without_any_gain(groups, measure):
     guessed = share(groups, GUESSED.is_light)
     assert (told["consistency"], told["shuffled"]) == pytest.approx((said, guessed))
     assert told["consistency"] > 0.7 and told["constant"] == 1
-    assert abs(told["gain"]) < 0.15 and abs(told["lift"]) < 0.06  # 0.75 - 0.75: sd 0.02
+    assert abs(told["gain"]) < 0.25 and abs(told["lift"]) < 0.1  # 0.75 - 0.75: sd 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["nonsense", "rewriting"])
 def test_explanation_without_facts_is_not_simulatable(measure, behaviour):
     told, _ = measure(behaviour)
@@ -92,6 +93,7 @@ def test_silent_model_explains_nothing_and_nothing_is_simulatable(measure):
     assert told["gain"] is None and done.documents == done.metrics["simulatable"].n == N
 
 
+@pytest.mark.slow
 def test_always_unknown_answers_as_nobody_can_expect(measure):
     told, _ = measure("always_unknown")
     assert (told["consistency"], told["blind"], told["gain"], told["constant"]) == (0, 0, 0, 1)

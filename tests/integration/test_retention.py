@@ -97,6 +97,7 @@ def prompts(lm: FunctionLM) -> dict[str, str]:
     return {asked: shown for shown, _, asked in split}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["arc_challenge", "hellaswag"])
 def test_stock_order_gives_stock_scores_document_by_document(rows, name, tiny_gpt2):
     lm = HFLM(str(tiny_gpt2), device="cpu", batch_size=4, dtype="float32")
@@ -125,6 +126,7 @@ def test_mmlu_is_the_stock_tasks_of_its_subjects_in_one(rows, tiny_gpt2):
     assert not mine
 
 
+@pytest.mark.slow
 def test_mmlu_clusters_are_subjects(rows):
     done = run(Plan("planted", ("retention_mmlu",)))
     assert {sample["cluster"] for sample in done.samples["retention_mmlu"]} == set(SUBJECTS)
@@ -211,6 +213,7 @@ def test_missing_examples_are_named_like_missing_documents(rows, tmp_path, no_hu
     assert list(left.tasks) == ["retention_hellaswag"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kept", "complaint"),
     [

@@ -502,6 +502,7 @@ def test_what_stands_in_place_of_the_method_comes_back():
     assert lm._loglikelihood_tokens == own
 
 
+@pytest.mark.slow
 def test_a_continuation_longer_than_the_context_fails_as_in_lm_eval():
     lm = as_lm(tiny_model(tiny_config("llama")))
     with shared_prefixes.shared_prefixes(lm), pytest.raises(AssertionError):

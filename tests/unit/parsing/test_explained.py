@@ -159,6 +159,7 @@ UNITS = ["a ", "A. ", "yes ", "Yes. ", "So the answer is yes. ", "the answer to 
          "A) x\n", "A) x\nB) y\n", "<|eot_id|>", "\nuser", "none of ", "probably "]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_read_explained_100_kb_of_noise_is_read(unit: str):
     """Were the time quadratic in the length, this would hang."""

@@ -159,6 +159,7 @@ UNITS = ["a ", "1. ", "1. Is x?\n", "Is wheat tall? ", "A) ", "A) x B) y ", "?",
          "a: ", "word word: ", "the given ", "- A"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_read_follow_ups_100_kb_of_noise_is_read(unit: str):
     """Were the time quadratic in the length, this would hang."""
