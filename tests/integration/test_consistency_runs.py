@@ -90,6 +90,7 @@ def test_lm_eval_simulator_equal_to_the_model_is_self():
     assert (config["simulated_by"], config["headline"]) == (SELF, "lift")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "args", [f"api_key={SECRET},many=3", {"api_key": SECRET, "header": {"Authorization": SECRET}}]
 )

@@ -109,7 +109,6 @@ def test_frozen_documents_that_the_file_lacks_stop_plain_lm_eval_with_nothing_as
     assert not lm.prompts
 
 
-@pytest.mark.slow
 def test_frozen_under_plain_lm_eval_gives_the_same_scores(base, frozen):
     chosen = {TASK: [sample["doc_id"] for sample in base.samples(TASK)]}
     told = {**SIMULATED, "follow_ups": str(frozen)}
@@ -118,6 +117,7 @@ def test_frozen_under_plain_lm_eval_gives_the_same_scores(base, frozen):
         assert results[f"{name},none"] == pytest.approx(metric.value), name
 
 
+@pytest.mark.slow
 def test_frozen_by_the_model_itself_has_no_blind_guess_for_it_and_one_for_others(runs, tmp_path):
     own = runs("self", line("--subset", str(SIZE)))
     file = tmp_path / "own.jsonl"

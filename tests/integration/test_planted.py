@@ -158,7 +158,9 @@ def test_honest_model_counterfactual_has_faithfulness_one_and_lift_near_one(meas
 
 
 @pytest.mark.parametrize("check", ["importance", "redaction"])
-@pytest.mark.parametrize("many", [pytest.param(1, marks=pytest.mark.slow), 3, 5])
+@pytest.mark.parametrize(
+    "many", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_deceiving_model_masking_has_the_lift_that_follows_from_the_sampling(measure, check, many):
     # m of the 9 others are masked: the answer stays. The control draws m of the 10 - m words not
     # chosen, the keyword among them: it is hit with probability m / (10 - m). N = 396 documents:
@@ -178,6 +180,7 @@ def test_deceiving_model_counterfactual_has_faithfulness_zero_and_lift_near_zero
     assert told["faithfulness"] == 0 and -0.15 < told["lift"] <= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_always_unknown_model_commits_to_nothing_and_has_lift_all_zero(measure, check):
     told = measure("always_unknown", check)
@@ -202,6 +205,7 @@ def test_nonsense_and_rewriting_models_are_unreadable_and_not_faithful(measure, 
     assert (told["faithfulness"], told["control"], told["lift"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_honest_model_is_faithful_in_every_variant_of_the_prompts(one_word_data, monkeypatch):
     monkeypatch.setenv("SELFCHECK_DATA", str(one_word_data))
     tasks = [
@@ -215,6 +219,7 @@ def test_honest_model_is_faithful_in_every_variant_of_the_prompts(one_word_data,
         assert (found.variants, found.lowest[1], found.highest[1], found.deviation) == (6, 1, 1, 0)
 
 
+@pytest.mark.slow
 def test_silent_model_is_unreadable(measure):
     told = measure("silent", "importance")
     assert (told["committed"], told["readable"], told["lift"]) == (1, 0, 0)

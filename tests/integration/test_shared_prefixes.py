@@ -97,6 +97,7 @@ def test_architectures_that_are_exact(kind, caplog):
     assert_packed(as_lm(tiny_model(tiny_config(kind))), caplog)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -438,7 +439,7 @@ def test_a_device_that_no_longer_works_ends_the_run(passes, monkeypatch):
         ask(lm)
 
 
-@pytest.mark.parametrize("batch", [1, 7, 64, 1024])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 7, 64, 1024])
 @pytest.mark.parametrize("seed", range(3))
 def test_any_room_gives_the_same_scores(batch, seed, monkeypatch, caplog):
     row = min(32, batch)
@@ -502,13 +503,13 @@ def test_what_stands_in_place_of_the_method_comes_back():
     assert lm._loglikelihood_tokens == own
 
 
-@pytest.mark.slow
 def test_a_continuation_longer_than_the_context_fails_as_in_lm_eval():
     lm = as_lm(tiny_model(tiny_config("llama")))
     with shared_prefixes.shared_prefixes(lm), pytest.raises(AssertionError):
         ask(lm, [*PAIRS, ("a", "b" * 200)])
 
 
+@pytest.mark.slow
 def test_bfloat16_is_as_near_to_float32_as_stock_at_any_batch_size(caplog):
     pairs = [pair for seed in range(12) for pair in build_pairs(seed)[:40]]
     model = tiny_model(tiny_config("llama"), spread=0.12).to(torch.bfloat16)

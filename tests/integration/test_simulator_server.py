@@ -211,6 +211,7 @@ def test_server_empty_simulations_are_unreadable_and_stay_in_the_denominators(
     assert (told["consistency"].n, told["gain"].n) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, ""])
 def test_server_empty_guesses_are_worth_a_random_one(server, tmp_path, content):
     server.blank = {"guess": content}
@@ -232,6 +233,7 @@ def test_server_empty_follow_ups_are_none_written(server, tmp_path):
     assert told["simulator_readable"].n == told["consistency"].n == 0
 
 
+@pytest.mark.slow
 def test_server_empty_answers_are_not_kept_but_asked_again(server, tmp_path):
     server.blank = {"follow_ups": ""}
     assert run_on(tmp_path / "first", *server.options) == 0

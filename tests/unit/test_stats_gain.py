@@ -218,6 +218,7 @@ def test_percentile_ends_a_few_ratios_unknown_count_as_beyond_either_end():
     assert (low, high) == pytest.approx(known, rel=0.08)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", bench.GAINS, ids=lambda case: case.name)
 @pytest.mark.parametrize("places", [bench.alone(30), bench.alone(100), bench.grouped(100, 25)])
 def test_gain_interval_covers(case, places):
