@@ -195,9 +195,8 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         chosen = self.eval_docs[: where["limit"]]
         if where["samples"]:
             chosen = [self.eval_docs[place] for place in where["samples"]]
-        if (
-            len(chosen) < ranks
-        ):  # on all ranks: one that stopped alone would leave the others waiting
+        # of all ranks' documents: a rank that stopped alone would leave the others waiting
+        if len(chosen) < ranks:
             raise ConfigError(f"{self.task_name}: {len(chosen)} documents for {ranks} processes")
         self.check_documents(chosen)
         documents = self.doc_iterator(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +19,6 @@ from harness.questions import MODEL, SIMULATOR
 from harness.run_files import StoredRun
 from harness.selection import build_manager, match_names
 from harness.simulator import UNIDENTIFIED
-
-log = logging.getLogger(__name__)
 
 
 def freeze_follow_ups(
