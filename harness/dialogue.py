@@ -23,7 +23,7 @@ from harness.backend import TOKEN_LIMITS, Backend, count_tokens, is_cut, is_cut_
 from harness.cache import ResponseCache
 from harness.data import doc_hash
 from harness.errors import ConfigError
-from harness.questions import MODEL, SIMULATOR, Answer, Dialogue, Outcome, Question
+from harness.questions import MODEL, SIMULATOR, Answer, Dialogue, Outcome, Question, plain_prompt
 from harness.simulator import Simulator
 from harness.tallies import most_frequent, share
 
@@ -84,7 +84,7 @@ class Settings:
         if question.until:
             limits.setdefault("until", list(question.until))
         opening = "\n\n".join(part for part in (self.system_instruction, question.text) if part)
-        return f"{opening}\n{question.cue}" if question.cue else opening, limits
+        return plain_prompt(opening, question.cue), limits
 
 
 class Talk:

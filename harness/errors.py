@@ -5,6 +5,7 @@ SelfcheckError
 ├── DataError          a data file does not hold what the task needs: correct the named line
 │   └── MissingDataError   a data set is in neither SELFCHECK_DATA nor the hub: get it
 ├── ModelError         the model cannot do what was asked of it
+├── TrainingError      training stopped before its end: diverged, or could not be saved
 ├── RecordError        a run on disk is damaged, of another version, or not there
 ├── ComparisonError    runs cannot be compared: names what differs
 └── CheckError         a bug, here or in lm-eval: report it; names the task and document
@@ -34,6 +35,10 @@ class MissingDataError(DataError):
 
 class ModelError(SelfcheckError):
     """The model cannot do what was asked of it."""
+
+
+class TrainingError(SelfcheckError):
+    """Training stopped before its end; says what is kept."""
 
 
 class RecordError(SelfcheckError):

@@ -8,6 +8,7 @@ from typing import Any
 from harness.errors import ConfigError, ModelError, unknown
 from harness.models import is_server, lacks_chat_template, resolve_model_args
 
+DEVICE = "cuda:0"  # lm-eval's command has it, too: where there is none it takes the CPU
 NO_CHAT_TEMPLATE = (
     "a chat template was asked for (--apply_chat_template; of a simulator "
     "--simulator-chat-template), but the model gives none: {}. Leave the option out, or add a "
@@ -42,7 +43,7 @@ def load(
         model: lm-eval's name of the backend.
         args: the backend's arguments; `pretrained` may be an adapter's folder.
         chat_template: whether it will be asked through one.
-        batch_size, device: unless `args` have them.
+        batch_size, device: unless `args` have them; None: `DEVICE`.
 
     Raises:
         ConfigError: lm-eval has no such backend, or a server's address or model is not given.
@@ -54,7 +55,7 @@ def load(
     given = resolve_model_args(model, args)
     if chat_template and lacks_chat_template(model, given):
         raise ModelError(NO_CHAT_TEMPLATE.format("its tokenizer's files hold none"))
-    settings = {"batch_size": batch_size, "device": device}
+    settings = {"batch_size": batch_size, "device": device or DEVICE}
     own = {name: given.pop(name) for name in settings if name in given}
     try:
         lm = get_model(model).create_from_arg_obj(given, {**settings, **own})

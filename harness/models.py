@@ -15,12 +15,15 @@ from harness.demo import demo_model
 from harness.errors import ConfigError, ModelError
 from harness.hashes import file_sha256
 
-__all__ = ["adapter_base", "demo_model", "fingerprint", "is_server", "resolve_model_args"]
+__all__ = [
+    "adapter_base", "demo_model", "fingerprint", "folder_digest", "is_server", "resolve_model_args",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
 HF_BACKENDS = frozenset({"hf", "hf-auto", "huggingface"})
 ADAPTER_CONFIG = "adapter_config.json"
+CONFIGS = ("config.json", "generation_config.json", ADAPTER_CONFIG)
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.gguf")  # the first kind found is what loads
 ADAPTER_WEIGHTS = ("adapter_model*.safetensors", "adapter_model*.bin")
 TOKENIZER = (
@@ -147,6 +150,28 @@ def resolve_model_args(model: str, args: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, **args, "pretrained": base, "peft": folder}
 
 
+def folder_digest(folder: Path, inside: str = "") -> str:
+    """Identify what a local folder holds of a model, without loading it: equal for a copy of it.
+
+    Weights, adapter, tokenizer, code and configuration; not where an adapter's base was.
+
+    Args:
+        folder: of a model, an adapter or a tokenizer.
+        inside: a folder within it that has the weights.
+
+    Raises:
+        OSError: a file cannot be read.
+        ModelError: a configuration is no JSON.
+    """
+    told: dict[str, Any] = {}
+    for place in dict.fromkeys((folder, folder / inside)):
+        told[str(place.relative_to(folder))] = {
+            "files": _hash_files(place, (*WEIGHTS, *ADAPTER_WEIGHTS, *TOKENIZER, "*.py")),
+            "settings": {name: _settings(place / name) for name in CONFIGS},
+        }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def lacks_chat_template(model: str, args: Mapping[str, Any]) -> bool:
     """Say, without loading anything, whether a model surely has no chat template.
 
@@ -237,6 +262,19 @@ def _hash_files(folder: Path, patterns: Iterable[str], first: bool = False) -> d
     if first:
         raise _UnidentifiedError(f"no weights in {folder}")
     return hashes
+
+
+def _settings(file: Path) -> Any:
+    """Read a configuration without where it is from; None: there is none."""
+    if not file.is_file():
+        return None
+    try:
+        told = _plain(json.loads(file.read_text(encoding="utf-8")))
+    except ValueError as err:
+        raise ModelError(f"{file}: cannot be read as a configuration: {err}") from err
+    if isinstance(told, dict):
+        told.pop("base_model_name_or_path", None)
+    return told
 
 
 def _adapter_settings(folder: Path) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class Question:
     to: str = MODEL
 
 
+def plain_prompt(text: str, cue: str) -> str:
+    """Write a question for a model without a chat template: the cue is where it goes on."""
+    return f"{text}\n{cue}" if cue else text
+
+
 class Answer(str):
     """An answer; `cut_off` if it reached its limit of tokens before it ended by itself.
 

@@ -49,6 +49,35 @@ def save_tiny_gpt2(
     return folder
 
 
+def save_tiny_llama(
+    folder: Path, *, seed: int = 0, chat: str | None = CHAT_TEMPLATE, pad: str | None = None
+) -> Path:
+    """Save one whose tokenizer pads with the end token, if no other is given, as many do."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = byte_tokenizer(chat)
+    tokenizer.pad_token = pad
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=0.15,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def save_tiny_t5(folder: Path, *, seed: int = 0) -> Path:
     import torch
     from transformers import T5Config, T5ForConditionalGeneration

@@ -1,0 +1,90 @@
+"""The model card of a checkpoint: what it is, what it was trained on, what it scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from finetune.recipe import Recipe
+from finetune.recipe_file import dump_recipe
+from finetune.report import BASE, headline_lines
+from finetune.sources import base_of
+from finetune.stages import Documents, Stage
+from finetune.workspace import write_text
+from harness.errors import printable
+from harness.run_files import StoredRun
+
+CARD = "README.md"
+METHODS = {
+    "grath": ("GRATH", "arXiv:2401.12292"),
+    "ec_sft": ("explanation-consistency finetuning (EC-SFT)", "arXiv:2401.13986"),
+}
+"""Name and paper of each method."""
+
+
+Runs = Mapping[str, StoredRun]
+"""What base and checkpoints scored, by name."""
+
+
+def write_card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> Path:
+    """Write the card into the checkpoint's folder, in place of an earlier one.
+
+    Args:
+        runs: what was scored; empty: nothing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file = stage.checkpoint / CARD
+    write_text(file, card(recipe, stage, documents, runs))
+    return file
+
+
+def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
+    """Write the card as Markdown with the hub's YAML head."""
+    name, paper = METHODS[recipe.method]
+    split, kept = documents.split, documents.kept
+    parts = [
+        _head(recipe),
+        f"# {_plain(Path(base_of(recipe)).name)}, {stage.name} of {name}\n",
+        f"Trained from `{_plain(recipe.model.name)}` with selfcheck by {name} ({paper}).\n",
+        "## Data\n",
+        f"{_plain(str(split.ref))}: {len(kept.docs)} documents, fingerprint of the split "
+        f"`{split.fingerprint[:16]}`; {len(kept.leaked)} left out because they match a document "
+        "that is scored.\n",
+        _facts(stage),
+        _scores(runs.get(BASE), runs.get(stage.name)),
+        f"## Recipe\n\n```yaml\n{dump_recipe(recipe).strip()}\n```\n",
+    ]
+    return "\n".join(parts)
+
+
+def _head(recipe: Recipe) -> str:
+    library = "transformers" if recipe.model.adapter is None else "peft"
+    base = json.dumps(base_of(recipe))  # JSON strings are YAML's
+    tags = f"[selfcheck, {recipe.method}]"
+    return f"---\nbase_model: {base}\nlibrary_name: {library}\ntags: {tags}\n---\n"
+
+
+def _facts(stage: Stage) -> str:
+    rows = [
+        f"| {name} | {'-' if value is None else f'{value:g}'} |"
+        for name, value in stage.facts.items()
+    ]
+    return "\n".join(["| training | |", "|---|---|", *rows, ""])
+
+
+def _scores(base: StoredRun | None, run: StoredRun | None) -> str:
+    if run is None:
+        return "## Scores\n\nNot measured.\n"
+    head = "| task | metric | value | 95% interval | n |\n|---|---|---|---|---|"
+    told = f"## Scores\n\n{head}\n" + "\n".join(headline_lines(run)) + "\n"
+    if base is not None:
+        told += f"\nThe same of the base:\n\n{head}\n" + "\n".join(headline_lines(base)) + "\n"
+    return told
+
+
+def _plain(text: str) -> str:
+    """Keep a name from being Markdown."""
+    return printable(text).replace("\n", " ").replace("`", "'").replace("|", "/").replace("<", "(")

@@ -1,0 +1,76 @@
+"""The subcommand that trains: finetune."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from harness.commands.options import add_command, add_option
+
+EPILOG = """\
+example:
+  selfcheck finetune finetune/recipes/grath_sample.yaml --output grath-sample
+  selfcheck finetune recipe.yaml --set trainer.max_steps=10 --set model.adapter.r=16 --dry-run
+  accelerate launch $(which selfcheck) finetune recipe.yaml --output tuned
+
+The same command goes on where an earlier one was stopped. DIR gets the checkpoints (with model
+cards), training rows, run records of base and checkpoints, their comparison, and a board."""
+
+
+def add_finetune(subparsers: Any, execute: Any) -> None:
+    """Add the subcommand."""
+    summary = "train a model by a recipe, score it, and compare it with what it was"
+    add_command(subparsers, "finetune", execute, summary, EPILOG, _options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file")
+    add_option(parser, "output", type=Path, metavar="DIR", help="new folder, or to go on in")
+    add_option(
+        parser, "set", action="append", default=[], metavar="A.B=VALUE", help="instead of the file"
+    )
+    add_option(parser, "dry-run", action="store_true", help="say what would be done")
+    add_option(parser, "no-score", action="store_true", help="train only")
+
+
+class Done(NamedTuple):
+    """What the command came to.
+
+    Attributes:
+        status: of its exit.
+        runs: to make a board of, the base first: name -> folder.
+        folder: where everything is.
+    """
+
+    status: int
+    runs: Mapping[str, Path] = MappingProxyType({})
+    folder: Path = Path()
+
+
+def finetune(args: argparse.Namespace) -> Done:
+    """Train, score and compare; or say what would be done."""
+    from finetune.recipe_file import read_recipe
+
+    recipe = read_recipe(args.recipe, args.set)
+    if args.dry_run:
+        from finetune.plan import lines, plan
+
+        for line in lines(plan(recipe), recipe):
+            print(line)
+        return Done(0)
+    from finetune.finetuning import finetune as run
+    from finetune.report import show
+    from harness.compare.output import WIDTH
+    from harness.report import print_all
+
+    folder = args.output or Path("finetuned") / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.method}"
+    report = run(recipe, folder, scored=not args.no_score)
+    if report is None:
+        return Done(0)
+    print_all(show(report, folder.resolve()), WIDTH)
+    runs = {name: run.folder for name, run in report.runs.items()}
+    return Done(int(report.failed), runs, folder.resolve())

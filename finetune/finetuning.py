@@ -1,0 +1,172 @@
+"""A recipe from its data to the table of before and after."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from finetune import ec_sft, grath
+from finetune.base_model import load_tokenizer
+from finetune.card import write_card
+from finetune.notes import notes_on
+from finetune.recipe import Recipe
+from finetune.report import BASE, Report, build_report, write_report
+from finetune.scoring import (
+    evaluated_splits,
+    evaluated_tasks,
+    score,
+)
+from finetune.sources import base_of
+from finetune.split import guard
+from finetune.stages import Documents, Stage, merge_once
+from finetune.workspace import Workspace, check_free, open_workspace, write_text
+from harness.base_task import SelfcheckTask
+from harness.data import load_split
+from harness.errors import TrainingError
+from harness.run_files import StoredRun
+from harness.runs import Environment
+from harness.secrets import without_secrets
+from harness.selection import draw_subset
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train.
+
+    Attributes:
+        train: gives the checkpoints to score, in order; the last is the result.
+        problem: says what keeps a document from being used, or None.
+    """
+
+    train: Callable[[Recipe, Workspace, Documents], list[Stage]]
+    problem: Callable[[Recipe, Mapping[str, Any]], str | None]
+
+
+METHODS: Mapping[str, Method] = {
+    "grath": Method(grath.train, grath.problem),
+    "ec_sft": Method(ec_sft.train, ec_sft.problem),
+}
+FEWEST = 8
+"""Documents of which a training set may be made at the least."""
+
+
+def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None:
+    """Train by a recipe; score base and checkpoints; compare.
+
+    The same call goes on where an earlier one ended. All ranks of `accelerate launch` must make it.
+
+    Args:
+        recipe: checked.
+        folder: new, or that of an earlier call.
+        scored: whether to score at all.
+
+    Returns:
+        What it came to; None on every rank but the first.
+
+    Raises:
+        ConfigError, DataError: before a model is loaded.
+        ModelError: a model cannot be loaded, or nothing of its answers can be used.
+        TrainingError: training diverged, or could not be saved; what there is is kept.
+    """
+    from accelerate import PartialState
+
+    started = time.time()
+    check_free(folder, recipe)
+    tasks = evaluated_tasks(recipe)
+    documents = find_documents(recipe, tasks)
+    load_tokenizer(recipe)
+    state = PartialState()
+    with state.main_process_first():
+        workspace = open_workspace(folder, recipe)
+    lock = workspace.lock() if state.is_main_process else None
+    try:
+        stages = METHODS[recipe.method].train(recipe, workspace, documents)
+        if recipe.model.merge:
+            merge_once(recipe, stages[-1].checkpoint)
+        runs = _score_all(recipe, workspace, stages) if scored else {}
+        if not state.is_main_process:
+            return None
+        report = build_report(stages, runs, notes_on(recipe, tasks))
+        _write(report, recipe, workspace, documents, time.time() - started)
+        return report
+    except OSError as err:
+        raise TrainingError(
+            f"--output {folder}: cannot be written: {err.strerror or err}; what is there is kept, "
+            "and the same command goes on from it"
+        ) from err
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def find_documents(recipe: Recipe, tasks: Mapping[str, SelfcheckTask]) -> Documents:
+    """Load what training sets are made from, without what the tasks score.
+
+    Raises:
+        DataError, MissingDataError: data is not there, too little, or not as it must be.
+    """
+    evaluated = evaluated_splits(tasks)
+    problem = METHODS[recipe.method].problem
+    split = load_split(recipe.data.ref, lambda doc: problem(recipe, doc))
+    size = recipe.data.subset or len(split.docs)
+    chosen = draw_subset(split.hashes, size, recipe.data.subset_seed)
+    kept = guard(
+        [split.docs[place] for place in chosen],
+        [split.hashes[place] for place in chosen],
+        lambda doc: [str(doc[recipe.data.question])],
+        evaluated,
+        fewest=FEWEST,
+    )
+    for leak in kept.leaked:
+        log.warning("Left out of training: %s, %s of %s", leak.hash[:12], leak.why, leak.dataset)
+    return Documents(split, kept, evaluated)
+
+
+def _score_all(recipe: Recipe, workspace: Workspace, stages: list[Stage]) -> dict[str, StoredRun]:
+    """Score the base and every checkpoint; empty on every rank but the first."""
+    models: dict[str, str | Path] = {BASE: base_of(recipe)}
+    models |= {stage.name: stage.checkpoint for stage in stages}
+    runs = {}
+    for name, model in models.items():
+        log.info("Scoring %s: %s", name, model)
+        run = score(recipe, model, workspace.run(name))
+        gc.collect()  # the model goes before the next one is loaded
+        if run is not None:
+            runs[name] = run
+    return runs
+
+
+def _write(
+    report: Report, recipe: Recipe, workspace: Workspace, documents: Documents, seconds: float
+) -> None:
+    for stage in report.stages:
+        write_card(recipe, stage, documents, report.runs)
+    write_report(report, workspace)
+    told = {
+        "created": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "seconds_of_last_call": round(seconds, 1),
+        "environment": msgspec.to_builtins(Environment.here()),
+        "recipe": asdict(recipe),
+        "data": documents.split.describe(),
+        "documents": len(documents.kept.docs),
+        "leaked": [asdict(leak) for leak in documents.kept.leaked],
+        "stages": [
+            {"name": stage.name, "checkpoint": str(stage.checkpoint), "facts": dict(stage.facts)}
+            for stage in report.stages
+        ],
+        "runs": {name: run.id for name, run in report.runs.items()},
+        "notes": list(report.notes),
+    }
+    told = without_secrets(told)
+    write_text(workspace.folder / "training.json", json.dumps(told, indent=1) + "\n")

@@ -1,0 +1,93 @@
+"""Training rows that are made once, and read where nothing that they depend on has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from finetune.formats import Row
+from finetune.prompt_files import Prompts
+from finetune.recipe import Recipe
+from finetune.row_files import Header, read_rows, write_rows
+from finetune.stages import Documents
+from finetune.teacher import Teacher
+from harness.data import doc_hash
+
+
+@dataclass(frozen=True)
+class Made:
+    """Training rows, and what could not be used: reason -> how many."""
+
+    rows: Sequence[Row]
+    dropped: Mapping[str, int]
+
+    @property
+    def told(self) -> dict[str, float | None]:
+        """What was dropped, for tables."""
+        return {f"dropped: {reason}": number for reason, number in sorted(self.dropped.items())}
+
+
+def make_once(file: Path, header: Header, make: Callable[[], Made]) -> Made:
+    """Read rows, or make and write them; every process of `accelerate launch` must call this.
+
+    Args:
+        file: where they are kept.
+        header: what they are made of; `describe` gives it.
+        make: makes them.
+
+    Raises:
+        DataError: the file is damaged.
+        TrainingError: it cannot be written.
+    """
+    from accelerate import PartialState
+
+    state = PartialState()
+    known = read_rows(file, header.key)
+    state.wait_for_everyone()  # before one of them writes what others have not looked for
+    if known is not None:
+        return Made(known[1], known[0].dropped)
+    made = make()
+    if state.is_main_process:
+        write_rows(file, msgspec.structs.replace(header, dropped=dict(made.dropped)), made.rows)
+    state.wait_for_everyone()
+    return made
+
+
+def describe(
+    recipe: Recipe,
+    name: str,
+    documents: Documents,
+    teacher: Teacher,
+    prompts: Prompts,
+    others: Mapping[str, Any],
+) -> Header:
+    """Say what rows are made of.
+
+    Args:
+        name: of the rows.
+        others: what else they depend on (JSON-able).
+    """
+    split, kept = documents.split, documents.kept
+    key = {
+        "documents": kept.hashes,
+        "evaluated": sorted(one.fingerprint for one in documents.evaluated),
+        "teacher": teacher.identity(),
+        "prompts": prompts.digest,
+        **others,
+    }
+    return Header(
+        method=recipe.method,
+        name=name,
+        data=split.describe(),
+        teacher=teacher.label,
+        teacher_identity=teacher.identity(),
+        prompts=prompts.digest,
+        documents=len(kept.docs),
+        dropped={},
+        leaked=[leak.hash for leak in kept.leaked],
+        key=doc_hash(key),
+    )

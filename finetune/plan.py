@@ -1,0 +1,115 @@
+"""What a recipe would do, before anything is trained: for `selfcheck finetune --dry-run`."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from finetune.base_model import load_tokenizer
+from finetune.finetuning import find_documents
+from finetune.footprint import Memory, count_parameters, estimate_memory
+from finetune.recipe import EcSftData, GrathData, Recipe
+from finetune.scoring import evaluated_tasks
+from finetune.stages import Documents
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trainings that a recipe leads to.
+
+    Attributes:
+        what: for people.
+        times: how many of them.
+        rows: of one of them, at most: answers that cannot be used are dropped.
+        steps: of one of them, at most.
+    """
+
+    what: str
+    times: int
+    rows: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a recipe would do.
+
+    Attributes:
+        trainable, parameters: of the model; numbers.
+        scored: task -> documents.
+    """
+
+    documents: Documents
+    trainings: Training
+    trainable: int
+    parameters: int
+    memory: Memory
+    scored: dict[str, int]
+
+
+def plan(recipe: Recipe) -> Planned:
+    """Count what a recipe would do; the model's weights are not loaded.
+
+    Raises:
+        ConfigError, DataError: as `finetune.finetuning.find_documents`, or the adapter has no place
+            in the model.
+        ModelError: the model's configuration or tokenizer cannot be had.
+    """
+    tasks = evaluated_tasks(recipe)
+    documents = find_documents(recipe, tasks)
+    load_tokenizer(recipe)
+    trainable, parameters = count_parameters(recipe)
+    subset = recipe.score.subset
+    sizes = {name: len(task.split.docs) for name, task in tasks.items()}
+    return Planned(
+        documents,
+        trainings(recipe, len(documents.kept.docs)),
+        trainable,
+        parameters,
+        estimate_memory(recipe),
+        {name: min(subset or size, size) for name, size in sizes.items()},
+    )
+
+
+def trainings(recipe: Recipe, documents: int) -> Training:
+    """Count a recipe's trainings, with the rows and steps of one, at most."""
+    data = recipe.data
+    if isinstance(data, EcSftData):
+        rows = math.ceil(documents * (1 - data.dev)) * (1 + data.follow_ups)
+        times, what = len(data.learning_rates), "learning rates"
+    else:
+        assert isinstance(data, GrathData)
+        rows, times, what = documents, data.rounds, "rounds"
+    return Training(what, times, rows, steps(recipe.trainer, rows))
+
+
+def steps(trainer: Any, rows: int) -> int:
+    """Count the optimizer's steps over so many rows, as transformers' Trainer does.
+
+    >>> steps({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, 20)
+    9
+    """
+    if trainer.get("max_steps", -1) > 0:
+        return int(trainer["max_steps"])
+    ranks = int(os.environ.get("WORLD_SIZE", 1))
+    batch = trainer.get("per_device_train_batch_size", 8) * ranks
+    batches = math.ceil(rows / batch)
+    updates = math.ceil(batches / trainer.get("gradient_accumulation_steps", 1))
+    return math.ceil(float(trainer.get("num_train_epochs", 3.0)) * updates)
+
+
+def lines(planned: Planned, recipe: Recipe) -> list[str]:
+    """Say a plan line by line."""
+    kept, told = planned.documents.kept, planned.trainings
+    share = planned.trainable / planned.parameters
+    return [
+        f"method      {recipe.method}, {told.times} {told.what}",
+        f"data        {planned.documents.split.ref}: {len(kept.docs)} documents "
+        f"({len(kept.leaked)} left out, they match what is scored)",
+        f"training    at most {told.rows} rows and {told.steps} steps, {told.times} times",
+        f"parameters  {planned.trainable:,} of {planned.parameters:,} are trained ({share:.2%})",
+        *(f"memory      {line}" for line in planned.memory.lines()),
+        *(f"scored      {name}: {size} documents" for name, size in planned.scored.items()),
+    ]

@@ -1,0 +1,102 @@
+"""Base and checkpoints are scored alike: the recipe's tasks, on the same documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from finetune.asking import load_args
+from finetune.recipe import Asked, Recipe
+from finetune.sources import base_of
+from harness import evaluate
+from harness.base_task import SelfcheckTask
+from harness.data import Split
+from harness.errors import ConfigError
+from harness.evaluate import Plan
+from harness.run_files import RECORD, StoredRun, read_run, write_run
+from harness.selection import build_manager, match_names
+from harness.simulator import KEYS
+
+
+def plan_for(recipe: Recipe, checkpoint: str | Path) -> Plan:
+    """Plan the scoring of the base or of a checkpoint."""
+    chat = recipe.model.chat_template
+    return Plan(
+        model="hf",
+        model_args=load_args(recipe, checkpoint),
+        tasks=(*recipe.score.tasks, *recipe.score.retention),
+        subset=recipe.score.subset,
+        subset_seed=recipe.score.subset_seed,
+        batch_size=recipe.score.batch_size,
+        metadata=_metadata(recipe),
+        options={"apply_chat_template": True, "fewshot_as_multiturn": True} if chat else {},
+    )
+
+
+def simulator_of(recipe: Recipe) -> Asked:
+    """Give who simulates: as the recipe says, or the model as it was before training."""
+    chat = recipe.model.chat_template
+    return recipe.score.simulator or Asked(
+        args=load_args(recipe, base_of(recipe)), chat_template=chat
+    )
+
+
+def evaluated_tasks(recipe: Recipe) -> dict[str, SelfcheckTask]:
+    """Build the tasks, with their data.
+
+    Raises:
+        ConfigError: one is unknown or no task of ours.
+        DataError, MissingDataError: its data is not there, or not as it must be.
+    """
+    plan = plan_for(recipe, base_of(recipe))
+    manager = build_manager(metadata=plan.metadata)
+    tasks: dict[str, Any] = manager.load(match_names(plan.tasks, manager))["tasks"]
+    for name, task in tasks.items():
+        if not isinstance(task, SelfcheckTask):
+            raise ConfigError(f"score.tasks: {name} is no task of ours, but lm-eval's")
+        task.load()
+    return tasks
+
+
+def evaluated_splits(tasks: Mapping[str, SelfcheckTask]) -> list[Split]:
+    """Give the splits that tasks score, each once."""
+    return list({task.split.fingerprint: task.split for task in tasks.values()}.values())
+
+
+def score(recipe: Recipe, checkpoint: str | Path, folder: Path) -> StoredRun | None:
+    """Score a model into the folder of a run, unless it is there.
+
+    Returns:
+        The run; None on every rank but the first.
+
+    Raises:
+        ModelError: the model cannot be loaded, or cannot do what was asked.
+    """
+    if (folder / RECORD).is_file():
+        return read_run(folder)
+    run = evaluate.run(plan_for(recipe, checkpoint))
+    if run is None:
+        return None
+    write_run(run, folder)
+    return read_run(folder)
+
+
+def _metadata(recipe: Recipe) -> dict[str, Any]:
+    if not has_simulator(recipe):
+        return {}
+    asked = simulator_of(recipe)
+    told: dict[str, Any] = dict(
+        zip(KEYS, (asked.model, dict(asked.args), asked.chat_template), strict=True)
+    )
+    if recipe.score.follow_up_count is not None:
+        told["follow_up_count"] = recipe.score.follow_up_count
+    return told
+
+
+def has_simulator(recipe: Recipe) -> bool:
+    """Say whether one of the recipe's tasks has a simulator."""
+    manager = build_manager()
+    names = match_names((*recipe.score.tasks, *recipe.score.retention), manager)
+    tasks: dict[str, Any] = manager.load(names)["tasks"]
+    return any(getattr(task, "simulated_by", None) is not None for task in tasks.values())

@@ -1,0 +1,150 @@
+"""A finished training, and the checkpoint that it left."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finetune.base_model import choose_precision, merge
+from finetune.formats import Row
+from finetune.recipe import Recipe
+from finetune.split import Guarded
+from finetune.trainer import Start, Trained, train
+from finetune.workspace import Workspace, write_text
+from harness.data import Split
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What training sets are made from.
+
+    Attributes:
+        split: where the documents are from.
+        kept: those of the subset that match nothing that is scored.
+        evaluated: the splits that are scored.
+    """
+
+    split: Split
+    kept: Guarded
+    evaluated: Sequence[Split]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A checkpoint that is scored.
+
+    Attributes:
+        name: that of its run.
+        checkpoint: the folder of its weights.
+        facts: what its making is told by: name -> number.
+        notes: what the reader of its scores should know.
+    """
+
+    name: str
+    checkpoint: Path
+    facts: Mapping[str, float | None]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A finished training, as it is kept; attributes as of `finetune.trainer.Trained`."""
+
+    rows: int
+    steps: int
+    epochs: float
+    seconds: float
+    peak_memory: int | None
+    peak_memory_of: str
+    trainable: int
+    parameters: int
+    dropped: Mapping[str, int]
+    log: Sequence[Mapping[str, float]] = field(repr=False)
+
+    @property
+    def told(self) -> dict[str, float | None]:
+        """What every training is told by."""
+        size = self.peak_memory
+        return {
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "peak memory (MiB)": None if size is None else size / 2**20,
+        }
+
+    def last(self, name: str) -> float | None:
+        """Give the last value that was logged under a name."""
+        told = [entry[name] for entry in self.log if name in entry]
+        return told[-1] if told else None
+
+    def lowest(self, name: str) -> float | None:
+        """Give the lowest value that was logged under a name."""
+        return min((entry[name] for entry in self.log if name in entry), default=None)
+
+
+def train_once(
+    workspace: Workspace,
+    name: str,
+    recipe: Recipe,
+    start: Start,
+    rows: tuple[Sequence[Row], Sequence[Row]],
+    learning_rate: float | None = None,
+) -> Facts:
+    """Train, unless an earlier command has done so.
+
+    Args:
+        name: of the training.
+        start: where it starts.
+        rows: to train on, and to watch the loss on (may be empty).
+        learning_rate: instead of the recipe's.
+
+    Raises:
+        TrainingError: it diverged, or could not be saved.
+    """
+    from accelerate import PartialState
+
+    done, file = workspace.checkpoint(name), workspace.facts(name)
+    state = PartialState()
+    if file.is_file() and done.is_dir():
+        log.info("%s was trained before: %s", name, done)
+        return Facts(**json.loads(file.read_text(encoding="utf-8")))
+    if state.is_main_process and done.exists():  # killed before its facts were written
+        shutil.rmtree(done)
+    state.wait_for_everyone()
+    trained = train(
+        start, rows[0], rows[1], recipe, workspace.training(name), done,
+        learning_rate=learning_rate,
+    )  # fmt: skip
+    facts = _facts(trained)
+    if state.is_main_process:
+        write_text(file, json.dumps(asdict(facts), indent=1) + "\n")
+        shutil.rmtree(workspace.training(name), ignore_errors=True)
+    state.wait_for_everyone()
+    return facts
+
+
+def merge_once(recipe: Recipe, adapter: Path) -> Path:
+    """Merge an adapter into its base, beside it, unless an earlier command has done so.
+
+    Raises:
+        ModelError: adapter or base are not there.
+        TrainingError: it cannot be saved.
+    """
+    from accelerate import PartialState
+
+    merged = adapter.with_name(f"{adapter.name}-merged")
+    with PartialState().main_process_first():
+        if not merged.is_dir():
+            merge(adapter, merged, choose_precision(recipe).weights)
+    return merged
+
+
+def _facts(trained: Trained) -> Facts:
+    told: dict[str, Any] = {name: getattr(trained, name) for name in Facts.__dataclass_fields__}
+    return Facts(**told)
