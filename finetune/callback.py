@@ -14,12 +14,11 @@ from accelerate.utils import extract_model_from_parallel
 from accelerate.utils.memory import clear_device_cache
 from transformers import PreTrainedTokenizerBase, ProcessorMixin, TrainerCallback
 
-from finetune.planned import check
 from finetune.sharding import how_sharded
 from finetune.undisturbed import undisturbed
 from harness import evaluate
 from harness.errors import ConfigError, RecordError, printable
-from harness.evaluate import Plan
+from harness.evaluate import Plan, check
 from harness.loading import require_chat_template
 from harness.run_files import RECORD, read_run, write_run
 from harness.runs import Run

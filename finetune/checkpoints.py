@@ -14,7 +14,6 @@ from pathlib import Path
 
 from finetune.weight_files import (
     DamagedError,
-    check_archive,
     check_weights,
     read_json,
     read_object,
@@ -40,9 +39,6 @@ ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
 FSDP = "pytorch_model_fsdp_0"
 DEEPSPEED = "global_step*"
 TEMPORARY = re.compile(r"\..*|tmp[-_].*|.*[._-]tmp(-.*)?|.*\.(part|partial|incomplete)")
-TRAINER_FOLDER = re.compile(r"checkpoint-(\d+)")
-TRAINER_STATE = "trainer_state.json"
-TRAINER_FILES = ("optimizer.pt", "scheduler.pt")
 DEPTH = 2
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -75,7 +71,13 @@ def fault(folder: Path) -> str | None:
 
     An adapter's base is looked for only if it is a path; names on the hub are not looked up.
     """
-    return _fault(folder, with_base=True)
+    try:
+        _check(folder)
+        return _base_fault(folder)
+    except (DamagedError, ModelError) as err:
+        return str(err)
+    except OSError as err:
+        return f"{err.filename or folder} cannot be read: {err.strerror}"
 
 
 def own_files(folder: Path) -> list[Path]:
@@ -106,26 +108,6 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def last_complete_trainer_state(folder: Path) -> Path | None:
-    """Find the newest `checkpoint-N` of Hugging Face's Trainer from which training can go on.
-
-    Whole: weights, optimiser, schedule, random states and the Trainer's own state are all there and
-    not cut off. Others are told in the log and passed over. Of training in one process or data
-    parallel; what FSDP and DeepSpeed keep is not known here, and is passed over.
-    """
-    found = [(int(m[1]), path) for path in _folders(folder) if (m := _numbered(path))]
-    for _, path in sorted(found, reverse=True):
-        reason = _fault(path, with_base=False) or _state_fault(path)
-        if reason is None:
-            return path
-        log.warning("%s is passed over, training cannot go on from it: %s", path, reason)
-    return None
-
-
-def _numbered(path: Path) -> re.Match[str] | None:
-    return TRAINER_FOLDER.fullmatch(path.name)
-
-
 def _below(folder: Path, depth: int) -> Iterator[Path]:
     for path in _folders(folder):
         if _holds_weights(path) or (path / CONFIG).is_file():
@@ -148,16 +130,6 @@ def _folders(folder: Path) -> list[Path]:
 def _holds_weights(folder: Path) -> bool:
     signs = (*WEIGHTS, *ADAPTER_WEIGHTS, ADAPTER_CONFIG, "*.index.json")
     return any(any(folder.glob(sign)) for sign in signs) or _to_consolidate(folder) is not None
-
-
-def _fault(folder: Path, with_base: bool) -> str | None:
-    try:
-        _check(folder)
-        return _base_fault(folder) if with_base else None
-    except (DamagedError, ModelError) as err:
-        return str(err)
-    except OSError as err:
-        return f"{err.filename or folder} cannot be read: {err.strerror}"
 
 
 def _check(folder: Path) -> None:
@@ -221,22 +193,3 @@ def _base_fault(folder: Path) -> str | None:
         f"its base model {base} is not there: put it there, or correct base_model_name_or_path in "
         f"{ADAPTER_CONFIG}"
     )
-
-
-def _state_fault(folder: Path) -> str | None:
-    randoms = sorted(file.name for file in folder.glob("rng_state*.pth"))
-    try:
-        for name in (TRAINER_STATE, *TRAINER_FILES):
-            if not (folder / name).is_file():
-                return f"there is no {name}"
-        if not randoms:
-            return "there is no rng_state.pth"
-        if not isinstance(read_object(folder / TRAINER_STATE).get("global_step"), int):
-            return f"{TRAINER_STATE} names no global_step"
-        for file in sorted({*folder.glob("*.pt"), *folder.glob("*.pth")}):
-            check_archive(file)
-    except DamagedError as err:
-        return str(err)
-    except OSError as err:
-        return f"{err.filename or folder} cannot be read: {err.strerror}"
-    return None

@@ -239,17 +239,16 @@ def _restate(case: _Case, answered: Sequence[Written]) -> Step[list[Written]]:
 def _read(answer: object, posed: Posed, prompts: Prompts, stage: str) -> _Told:
     """Read an explanation and its answer, which must be definite."""
     told = read_explained(str(answer), posed.forms)
-    explanation = " ".join(told.explanation.split())
-    return _Told(
-        _ended(explanation),
-        told.label.value or "",
+    explanation, label = " ".join(told.explanation.split()), told.label.value or ""
+    fault = (
         (CUT_OFF if _is_cut_off(answer) else None)
-        or (UNREADABLE if told.label.value is None else None)
-        or (UNKNOWN if told.label.value not in posed.labels else None)
+        or (None if label else UNREADABLE)
+        or (None if label in posed.labels else UNKNOWN)
         or (None if explanation else NO_EXPLANATION)
-        or (CONTRADICTS if _contradicts(explanation, told.label.value, posed) else None)
-        or (COPIED if _is_copied(explanation, prompts, stage) else None),
+        or (CONTRADICTS if _contradicts(explanation, label, posed) else None)
+        or (COPIED if _is_copied(explanation, prompts, stage) else None)
     )
+    return _Told(_ended(explanation), label, fault)
 
 
 def _contradicts(explanation: str, label: str, posed: Posed) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from finetune.base_model import choose_precision, lora_config
+from finetune.quiet import quiet_libraries
 from finetune.recipe import GrathData, Recipe
 from finetune.saving import REFERENCE
 from finetune.sources import base_of
@@ -26,7 +27,7 @@ DEFAULT_BATCH, DEFAULT_LENGTH = 8, 1024  # transformers', TRL's
 
 @dataclass(frozen=True)
 class Memory:
-    """A rule of thumb, in bytes on each device, for rows as long as they may be.
+    """A rule of thumb, in bytes on each device.
 
     Attributes:
         weights: of the model, and of its adapter in float32.
@@ -35,6 +36,7 @@ class Memory:
         optimizer: AdamW's two averages.
         activations: kept from the forward pass for the backward pass.
         logits: of the output layer, while the loss is taken.
+        longest: tokens of the longest row, for which this is; no part of the sum.
     """
 
     weights: int
@@ -43,17 +45,28 @@ class Memory:
     optimizer: int
     activations: int
     logits: int
+    longest: int
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """What the sum is of."""
+        told = asdict(self)
+        del told["longest"]
+        return told
 
     @property
     def total(self) -> int:
         """The sum."""
-        return sum(getattr(self, part.name) for part in fields(self))
+        return sum(self.parts.values())
 
     def lines(self) -> list[str]:
         """Say it: the sum, then its parts."""
-        parts = {part.name: getattr(self, part.name) for part in fields(self)}
-        told = ", ".join(f"{name} {_size(size)}" for name, size in parts.items() if size)
-        return [f"about {_size(self.total)} on each device, by a rule of thumb", told]
+        told = ", ".join(f"{name} {_size(size)}" for name, size in self.parts.items() if size)
+        return [
+            f"about {_size(self.total)} on each device with rows of {self.longest} tokens, "
+            "by a rule of thumb",
+            told,
+        ]
 
 
 def count_parameters(recipe: Recipe) -> tuple[int, int]:
@@ -67,7 +80,8 @@ def count_parameters(recipe: Recipe) -> tuple[int, int]:
     if recipe.model.adapter is not None:
         from peft import get_peft_model
 
-        model = get_peft_model(model, lora_config(recipe.model.adapter, model))
+        with quiet_libraries():
+            model = get_peft_model(model, lora_config(recipe.model.adapter, model))
     return count(model)
 
 
@@ -106,6 +120,7 @@ def estimate_memory(recipe: Recipe, longest: int | None = None) -> Memory:
         optimizer=2 * trainable * trained_size,
         activations=units * numbers * kept,
         logits=2 * tile * SIZES["float32"],
+        longest=length,
     )
 
 

@@ -24,7 +24,7 @@ def notes_on(recipe: Recipe, tasks: Mapping[str, SelfcheckTask]) -> list[str]:
     simulated = {name: task for name, task in tasks.items() if isinstance(task, ConsistencyTask)}
     if not simulated:
         return []
-    return [_simulator_note(recipe)] + _template_notes(recipe, simulated)
+    return [_simulator_note(recipe), *_template_notes(recipe, simulated)]
 
 
 def _simulator_note(recipe: Recipe) -> str:

@@ -16,8 +16,8 @@ from harness.parsing.replies import drop_introduction, drop_quotes, plain
 from harness.parsing.turns import own_turn
 from harness.words import split_words
 
-MAX_LENGTH = 20_000
-"""Characters of a reply that are read."""
+MAX_LENGTH = 5_000
+"""Characters of a reply that are read; the limit of tokens leaves room for far fewer."""
 MOST_WORDS = 40
 """Of an answer; those that the prompts show have about ten."""
 
@@ -36,7 +36,7 @@ _LABEL = re.compile(
     r"(?<![\w-])(?:(?:the|an?|my|one)[ \t]+)?(?:(?:plausible|possible)[ \t]+(?:but[ \t]+)?)?"
     rf"(?:{_RIGHT}|(?P<w1>{_WRONG}))[ \t_]*"
     rf"(?:(?:answer|response)s?{_COUNT}"
-    r"(?:\s*[:=]|[ \t]+(?:is|would be|could be)\b:?|[ \t]*[-–—](?=[ \t])|[ \t]*(?=\n))"
+    r"(?:\s*[:=|]|[ \t]+(?:is|would be|could be)\b:?|[ \t]*[-–—](?=[ \t])|[ \t]*(?=\n))"
     rf"|(?:statement|reply|option)s?{_COUNT}\s*:)"
     r"|(?<!\w)(?:answer|response)[ \t]*#?\d{0,2}[ \t]*"
     rf"[(\[](?:{_RIGHT}|(?P<w2>{_WRONG}))[)\]][ \t]*:"
@@ -54,7 +54,7 @@ _REMARK = re.compile(
     r"|\s*\b(?:explanation|reason(?:ing)?|rationale|note|justification)[ \t]*:.*",
     re.IGNORECASE,
 )
-_EDGES = re.compile(r"\A(?:[\s\-–—•>#=|:,;*_)\]]|\d{1,2}[.)](?=\s)|is\b:)+|[\s|*_#({\[,;]+\Z")
+_EDGES = re.compile(r"\A(?:[\s\-–—•>#=|:,;*_)\]]|\d{1,2}[.)](?=\s)|that\s)+|[\s|*_#({}\[,;]+\Z")
 _JOINT = re.compile(
     r"(?:(?:\s|\A)(?:and|but|while|whereas)|[,;\-–—•*(\[\"{]|(?:\s|\A)\(?[a-z\d]{1,2}[.)]|\s)+\Z",
     re.IGNORECASE,
@@ -139,19 +139,20 @@ def _body(answer: str) -> str:
 def _answers(body: str) -> tuple[_Answer, _Answer]:
     """Find the first correct and the first incorrect answer; those that are not there are empty."""
     labels = list(_LABEL.finditer(body))
-    wrong = [any(label.group("w1", "w2", "w3")) for label in labels]
     ends = [label.start() for label in labels[1:]] + [len(body)] * bool(labels)
     found: dict[bool, _Answer] = {}
-    for place, (label, is_wrong, end) in enumerate(zip(labels, wrong, ends, strict=True)):
+    opens = len(body)
+    for label, end in zip(labels, ends, strict=True):
         told = _answer(body, label.end(), end)
-        again = place + 1 < len(labels) and wrong[place + 1] == is_wrong
-        if told.text or not again:  # "Correct answer: The correct answer is ..."
-            found.setdefault(is_wrong, told)
-    opening = body[: labels[0].start()] if labels else body
-    if not labels or (wrong[0] and not opening.rstrip().endswith(":")):
+        if told.text:  # not "Correct answer: The correct answer is ..."
+            opens = label.start() if not found else opens
+            found.setdefault(any(label.group("w1", "w2", "w3")), told)
+    opening = body[:opens]
+    if next(iter(found), True):
         start = opening.rfind(drop_introduction(opening))
-        head = _answer(body, max(0, start), len(opening))
-        found[False] = head if head.text else found.get(False, head)
+        head = _answer(body, max(0, start), opens)
+        if head.text and not head.text.endswith(":"):
+            found[False] = head
     return found.get(False, _Answer()), found.get(True, _Answer())
 
 
@@ -172,7 +173,7 @@ def _tidy(line: str) -> str:
     for _ in range(2):
         line = drop_quotes(_EDGES.sub("", line.strip()))
         line = _REMARK.sub("", line).strip()
-    return line
+    return line[1:] if line[:1] == '"' and line.count('"') == 1 else line
 
 
 def _fault(answer: _Answer, question: str, prompt: str, lacking: str) -> str | None:

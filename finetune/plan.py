@@ -96,8 +96,9 @@ def steps(trainer: Any, rows: int) -> int:
     ranks = int(os.environ.get("WORLD_SIZE", 1))
     batch = trainer.get("per_device_train_batch_size", 8) * ranks
     batches = math.ceil(rows / batch)
-    updates = math.ceil(batches / trainer.get("gradient_accumulation_steps", 1))
-    return math.ceil(float(trainer.get("num_train_epochs", 3.0)) * updates)
+    updates: int = math.ceil(batches / trainer.get("gradient_accumulation_steps", 1))
+    epochs: float = trainer.get("num_train_epochs", 3.0)
+    return math.ceil(epochs * updates)
 
 
 def lines(planned: Planned, recipe: Recipe) -> list[str]:

@@ -56,8 +56,13 @@ def open_ledger(work: Path, identity: dict[str, Any]) -> Ledger:
     ledger = Ledger(work / LEDGER, json.loads(json.dumps(identity, default=str)))
     try:
         told = json.loads(ledger.file.read_text(encoding="utf-8"))
-        known, spent, peak = told["identity"], float(told["seconds"]), told["peak_memory"]
-    except (OSError, ValueError, KeyError, TypeError):
+        known, spent, peak = dict(told["identity"]), float(told["seconds"]), told["peak_memory"]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        if any(work.glob("checkpoint-*")):
+            raise TrainingError(
+                f"{work}: holds checkpoints of an unknown training: {LEDGER} is not there or "
+                f"damaged. Give another output folder, or remove {work}"
+            ) from err
         return ledger
     differ = [name for name, value in ledger.identity.items() if known.get(name) != value]
     if differ:

@@ -12,7 +12,6 @@ from finetune.sources import base_of
 from harness import evaluate
 from harness.base_task import SelfcheckTask
 from harness.data import Split
-from harness.errors import ConfigError
 from harness.evaluate import Plan
 from harness.run_files import RECORD, StoredRun, read_run, write_run
 from harness.selection import build_manager, match_names
@@ -49,14 +48,7 @@ def evaluated_tasks(recipe: Recipe) -> dict[str, SelfcheckTask]:
         ConfigError: one is unknown or no task of ours.
         DataError, MissingDataError: its data is not there, or not as it must be.
     """
-    plan = plan_for(recipe, base_of(recipe))
-    manager = build_manager(metadata=plan.metadata)
-    tasks: dict[str, Any] = manager.load(match_names(plan.tasks, manager))["tasks"]
-    for name, task in tasks.items():
-        if not isinstance(task, SelfcheckTask):
-            raise ConfigError(f"score.tasks: {name} is no task of ours, but lm-eval's")
-        task.load()
-    return tasks
+    return evaluate.check(plan_for(recipe, base_of(recipe)))
 
 
 def evaluated_splits(tasks: Mapping[str, SelfcheckTask]) -> list[Split]:

@@ -9,6 +9,8 @@ import re
 
 from finetune.split import normalised, split
 
+MAX_LENGTH = 5_000
+"""Characters of an answer that are read."""
 QUOTED = 4
 """A starter question of so many words or more counts as quoted where all of it stands."""
 
@@ -32,8 +34,8 @@ _MENTION = re.compile(
     rf"|\bas (?:was |is |I |we )*{_TOLD} (?:in|by) {_THE} {_SOURCE}\b"
     rf"|\b{_TOLD} (?:above|earlier|previously)\b"
     rf"|\b(?:according to|based on|consistent with|follows? from|as per|given|from|in)"
-    rf" {_THE} (?:same )?(?:explanation|reasons|reasoning|rationale|question|text|passage|paragraph)"
-    r"\b(?! (?:of|for|why)\b)"
+    rf" {_THE} (?:same )?(?:explanation|reasons|reasoning|rationale|question|text|passage"
+    r"|paragraph)\b(?! (?:of|for|why)\b)"
     rf"|\b(?:according to|based on|consistent with|as per|given) {_THE} (?:same )?"
     r"(?:answer|context|information|facts?|statements?)\b(?! (?:of|that|about)\b)"
     rf"|\b{_THE} {_SOURCE} (?:say|state|tell|mention|explain|impl|ask|give|provide|suggest|make"
@@ -56,7 +58,7 @@ def mentions_starter(answer: str, question: str) -> bool:
     >>> mentions_starter("Pears float because they hold air.", "Would a pear sink?")
     False
     """
-    text = " ".join(answer.replace("’", "'").split())
+    text = " ".join(answer[:MAX_LENGTH].split())
     if _MENTION.search(text):
         return True
     return len(split(question)) >= QUOTED and normalised(question) in normalised(text)

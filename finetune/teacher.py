@@ -117,8 +117,8 @@ def none_left(dropped: Mapping[str, int], what: str) -> ModelError:
     counts = sorted(dropped.items(), key=lambda told: -told[1])
     told = ", ".join(f"{number} {reason}" for reason, number in counts) or "it wrote none"
     return ModelError(
-        f"nothing to train on: all {what} of the teacher were dropped ({told}). Take a teacher that "
-        "follows instructions (`teacher`), ask it with or without its chat template "
+        f"nothing to train on: all {what} of the teacher were dropped ({told}). Take a teacher "
+        "that follows instructions (`teacher`), ask it with or without its chat template "
         "(`chat_template`), or take other questions (`data`)"
     )
 
@@ -127,9 +127,6 @@ def _hold_share(
     teacher: Teacher, dialogues: Mapping[str, Callable[[], Dialogue]]
 ) -> list[tuple[str, Read]]:
     """Hold this process's share of the dialogues; give the outcomes of all processes."""
-    from accelerate import PartialState
-    from accelerate.utils import gather_object
-
     log.info("Loading the teacher: %s", teacher.label)
     lm = load(
         teacher.model,
@@ -140,11 +137,10 @@ def _hold_share(
     )
     if teacher.chat_template:
         require_chat_template(lm.apply_chat_template)
-    state = PartialState()  # after the model: it may have settings of its own for the processes
-    keys = list(dialogues)[state.process_index :: state.num_processes]
+    rank, world = _place()
+    keys = list(dialogues)[rank::world]
     log.info("The teacher is asked about %d of %d documents", len(keys), len(dialogues))
-    told: list[tuple[str, Read]] = gather_object(_converse(teacher, lm, keys, dialogues))
-    return told
+    return _gathered(_converse(teacher, lm, keys, dialogues), world)
 
 
 def _converse(
@@ -169,6 +165,31 @@ def _converse(
     return [
         (key, talk.outcome.read) for key, talk in zip(keys, talks, strict=False) if talk.outcome
     ]
+
+
+def _place() -> tuple[int, int]:
+    """Give which process this is, and of how many.
+
+    Asks torch: accelerate counts one where processes without GPUs have not asked it for CPUs.
+    """
+    from accelerate import PartialState
+    from torch import distributed
+
+    PartialState()  # joins the processes of `accelerate launch`, unless the model has done so
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def _gathered(mine: list[tuple[str, Read]], world: int) -> list[tuple[str, Read]]:
+    """Give what all processes hold."""
+    from torch import distributed
+
+    if world == 1:
+        return mine
+    parts: list[list[tuple[str, Read]]] = [[] for _ in range(world)]
+    distributed.all_gather_object(parts, mine)
+    return [one for part in parts for one in part]
 
 
 def _talk(number: int, start: Callable[[], Dialogue], settings: Mapping[str, Any]) -> Talk:

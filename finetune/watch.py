@@ -17,7 +17,7 @@ from pathlib import Path
 from finetune.checkpoints import digest, fault, find, listing, natural
 from finetune.watch_state import State, save
 from harness.errors import ConfigError, SelfcheckError, printable
-from harness.run_files import RECORD, read_run
+from harness.run_files import RECORD, is_file_name, read_run
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ Score = Callable[[Path, Path, Path], str | None]
 class _Seen:
     """A checkpoint as it was found: since when (by the clock) its files have been as they are."""
 
-    listing: object
+    listing: tuple[tuple[object, ...], ...]
     since: float
     told: str | None = None
     digest: str | None = None
@@ -136,11 +136,10 @@ class Watcher:
         named: dict[str, Path] = {}
         for checkpoint in find(self.folder):
             name = JOINED.join(checkpoint.relative_to(self.folder).parts) or self.folder.name
-            if name == BASE or name in named:
-                other = "the base" if name == BASE else str(named[name])
-                self._tell(str(checkpoint), checkpoint, f"its name is that of {other}; rename it")
-            else:
+            if (reason := _name_fault(name, named)) is None:
                 named[name] = checkpoint
+            else:
+                self._tell(str(checkpoint), checkpoint, f"{reason}; rename its folder")
         for gone in set(self._seen) - set(named):
             if not self._has_run(gone) and not self._seen[gone].tried:
                 log.warning("%s was removed before it was scored", printable(gone))
@@ -178,10 +177,12 @@ class Watcher:
         seen, run = self._seen[name], self._run(name)
         seen.tried, before = True, _digest(checkpoint)
         if before is None or listing(checkpoint) != seen.listing:
-            del self._seen[name]  # it changed since it was looked at, or is gone
+            log.warning("%s has changed since it was looked at, or is gone", printable(name))
+            del self._seen[name]
             return
         log.info("Scoring %s", printable(str(checkpoint)))
         self.state.scored.pop(name, None)
+        self.failed.pop(name, None)
         self.state.scoring = {name: before}
         save(self.state, self.output)
         begun = self.clock()
@@ -189,15 +190,15 @@ class Watcher:
         if not self._has_run(name):
             self._tell(name, checkpoint, reason or "its scoring wrote no run")
             return
-        after = _digest(checkpoint)
-        if after not in (before, None):  # None: removed since; its weights were read before
+        others = set(listing(checkpoint)) - set(seen.listing)  # removed files were read before
+        if others and _digest(checkpoint) not in (before, None):
             shutil.rmtree(run)
             self._tell(
                 name, checkpoint, "its files changed while it was scored; the run is dropped"
             )
             del self._seen[name]
             return
-        seen.digest = before
+        seen.digest, seen.tried = before, False
         log.info("Scored %s in %.0f s", printable(name), self.clock() - begun)
         self._keep(name, before)
         self._report_tasks(name, run)
@@ -224,6 +225,14 @@ class Watcher:
             log.error("The board could not be written: %s", printable(str(err)))
         except Exception:  # days of scoring are worth more than a table
             log.exception("The board could not be written")
+
+
+def _name_fault(name: str, named: Mapping[str, Path]) -> str | None:
+    if not is_file_name(name):
+        return "its name is too long"
+    if name == BASE or name in named:
+        return f"its name is that of {'the base' if name == BASE else named[name]}"
+    return None
 
 
 def _digest(checkpoint: Path) -> str | None:

@@ -14,13 +14,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from finetune.checkpoints import fault
-from finetune.planned import check
 from finetune.scorer import Scorer
 from finetune.watch import BASE, Watcher
 from finetune.watch_state import LOCK, open_state, save
 from harness.commands.options import simulator_metadata
 from harness.errors import ConfigError
-from harness.evaluate import Plan
+from harness.evaluate import Plan, check
 from harness.run_files import RECORD, read_run
 
 log = logging.getLogger(__name__)
@@ -166,7 +165,7 @@ def _locked(output: Path) -> Iterator[None]:
     """Have the folder for this process.
 
     Raises:
-        ConfigError: another watch has it, or it cannot be written.
+        ConfigError: another watch has it, or it cannot be written, now or later.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -175,7 +174,7 @@ def _locked(output: Path) -> Iterator[None]:
     except Timeout as err:
         raise ConfigError(f"--output {output}: another selfcheck watch works in it") from err
     except OSError as err:
-        raise ConfigError(f"--output {output}: {err.filename}: {err.strerror}") from err
+        raise ConfigError(f"the watch cannot go on: {err}; what is scored is kept") from err
 
 
 @contextmanager

@@ -103,6 +103,17 @@ def run(plan: Plan) -> Run | None:
     return Run(record, evidence)
 
 
+def check(plan: Plan) -> dict[str, SelfcheckTask]:
+    """Build a plan's tasks with their data, as `run` will, and give them by name.
+
+    Raises:
+        ConfigError, DataError, MissingDataError: what `run` would raise before it loads the model.
+    """
+    tasks = _load_tasks(plan, build_manager(plan.include_path, plan.metadata))
+    _choose(plan, tasks)
+    return tasks
+
+
 def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
     tasks: dict[str, Any] = manager.load(match_names(plan.tasks, manager))["tasks"]
     for name, task in tasks.items():

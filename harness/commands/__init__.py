@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from harness.allocator import keep_freed_memory
 from harness.commands import evaluating, freezing, judging, tasks
 from harness.errors import SelfcheckError, printable
 
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `gate` has further ones (`harness.gate.EXIT`).
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    keep_freed_memory()
     parser = argparse.ArgumentParser(
         prog="selfcheck",
         description="Does a language model behave as its own explanations say, and is it truthful?",

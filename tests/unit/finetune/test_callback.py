@@ -119,6 +119,10 @@ def assert_same(ours, theirs):
     assert all(torch.equal(ours.weights[name], theirs.weights[name]) for name in ours.weights)
 
 
+def saver(folder, subset=2):
+    return ScoreCallback(TASKS[:1], folder, subset=subset)  # at each save
+
+
 def steps_of(folder):
     return [int(path.name.removeprefix("step-")) for path in sorted(folder.iterdir())]
 
@@ -138,7 +142,9 @@ def steps_of(folder):
     ],
     ids=["plain-eval", "neftune", "sft", "sft-checkpointing", "sft-bf16", "dpo", "dpo-whole"],
 )
-def test_score_callback_changes_neither_losses_nor_weights(make, more, model_folder, tmp_path):
+def test_score_callback_changes_neither_losses_nor_weights(
+    make, more, model_folder, tmp_path, caplog
+):
     alone = train(make, model_folder, tmp_path / "alone", **more)
     told = scorer(tmp_path / "runs", at_start=True)
     scored = train(make, model_folder, tmp_path / "scored", [told], **more)
@@ -150,6 +156,7 @@ def test_score_callback_changes_neither_losses_nor_weights(make, more, model_fol
     assert (last.record.model.args["step"], last.record.model.backend) == (2, "HFLM")
     assert list(first.scores(TASKS[0]).hashes) == list(last.scores(TASKS[0]).hashes)
     assert first.record.model.device == "cpu"
+    assert "Prefixes are not shared" not in caplog.text  # as fast as without a trainer's patches
 
 
 def test_score_callback_that_puts_nothing_back_changes_losses(model_folder, tmp_path, monkeypatch):
@@ -175,15 +182,16 @@ def test_score_callback_between_backward_passes_leaves_gradients(model_folder, t
     assert steps_of(tmp_path / "runs") == [0, 1, 2]  # the steps done when half a batch is
 
 
+@pytest.mark.slow
 def test_score_callback_after_a_resume_scores_no_step_twice(model_folder, tmp_path):
     saving = {"save_strategy": "steps", "save_steps": 1}
     runs, folder = tmp_path / "runs", tmp_path / "training"
-    told = scorer(runs, every=None)
+    told = saver(runs)
     whole = train(plain, model_folder, folder, [told], **saving)
     assert steps_of(runs) == [1, 2, 3]
     first = {step: (runs / f"step-{step:06d}/run.json").read_bytes() for step in (1, 2)}
     (runs / "step-000003").rename(tmp_path / "as-it-was")
-    trainer = plain(model_folder, folder, [scorer(runs, every=None)], **saving)
+    trainer = plain(model_folder, folder, [saver(runs)], **saving)
     trainer.train(resume_from_checkpoint=str(folder / "checkpoint-1"))
     assert steps_of(runs) == [1, 2, 3]
     assert first == {step: (runs / f"step-{step:06d}/run.json").read_bytes() for step in (1, 2)}
@@ -191,8 +199,8 @@ def test_score_callback_after_a_resume_scores_no_step_twice(model_folder, tmp_pa
     assert before.id != after.id and before.tasks == after.tasks  # stop and resume: the same model
     assert trainer.state.log_history[-2]["loss"] == whole.losses[2]["loss"]
     with pytest.raises(ConfigError, match="runs of another training"):
-        train(plain, model_folder, tmp_path / "other", [scorer(runs)])
-    trainer = plain(model_folder, folder, [scorer(runs, subset=3)], **saving)
+        train(plain, model_folder, tmp_path / "other", [saver(runs)])
+    trainer = plain(model_folder, folder, [saver(runs, subset=3)], **saving)
     with pytest.raises(ConfigError, match=r"another subset .*subset 2, seed 0"):
         trainer.train(resume_from_checkpoint=str(folder / "checkpoint-1"))
 
@@ -334,9 +342,9 @@ def test_score_callback_leaves_the_tokenizer_and_ties_no_weights(model_folder, t
     tokenizer.pad_token, tokenizer.padding_side = None, "right"
     model = AutoModelForCausalLM.from_pretrained(model_folder)
     model.tie_weights = lambda *_, **__: pytest.fail("PEFT's copy of the output would be lost")
-    told = ScoreCallback(TASKS, tmp_path / "runs", every=1, subset=2, tokenizer=tokenizer)
+    told = ScoreCallback(TASKS, tmp_path / "runs", every=3, subset=2, tokenizer=tokenizer)
     trainer = plain(model_folder, tmp_path / "training", [told])
     trainer.model = trainer.model_wrapped = model
     trainer.train()
-    assert told.failed == {} and steps_of(tmp_path / "runs") == [1, 2, 3]
+    assert told.failed == {} and steps_of(tmp_path / "runs") == [3]
     assert tokenizer.pad_token is None and tokenizer.padding_side == "right"

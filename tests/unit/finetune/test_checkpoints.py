@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from finetune.checkpoints import (
     digest,
     fault,
     find,
-    last_complete_trainer_state,
     listing,
     natural,
 )
@@ -222,49 +220,6 @@ def test_digest_tells_other_weights_and_not_what_is_no_part_of_the_model(model, 
     other = save_tiny_gpt2(tmp_path / "other", seed=1)
     assert digest(other) != before
     assert digest(save_tiny_gpt2(tmp_path / "copy")) == before
-
-
-def save_state(folder, number):
-    checkpoint = save_tiny_gpt2(folder / f"checkpoint-{number}")
-    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": number}))
-    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
-        torch.save({"step": number}, checkpoint / name)
-    return checkpoint
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("optimizer.pt", "optimizer.pt is cut off"),
-        ("rng_state.pth", "rng_state.pth is cut off"),
-        ("trainer_state.json", "trainer_state.json is damaged"),
-        ("model.safetensors", "model.safetensors is cut off"),
-    ],
-)
-def test_last_complete_trainer_state_passes_over_half_written_ones(name, reason, tmp_path, caplog):
-    older, newer = save_state(tmp_path, 20), save_state(tmp_path, 100)
-    assert last_complete_trainer_state(tmp_path) == newer
-    (newer / name).write_bytes((newer / name).read_bytes()[:10])
-    with caplog.at_level(logging.WARNING):
-        assert last_complete_trainer_state(tmp_path) == older
-    assert "checkpoint-100 is passed over" in caplog.text and reason in caplog.text
-    (newer / name).write_bytes(b"")
-    assert last_complete_trainer_state(tmp_path) == older
-    (newer / name).unlink()
-    assert last_complete_trainer_state(tmp_path) == older
-    (older / "scheduler.pt").unlink()
-    assert last_complete_trainer_state(tmp_path) is None
-
-
-def test_last_complete_trainer_state_of_adapters_and_without_any(model, tmp_path):
-    assert last_complete_trainer_state(tmp_path / "nowhere") is None
-    state = save_state(tmp_path / "training", 5)
-    for file in state.glob("*.safetensors"):
-        file.unlink()
-    save_adapter(model, state, named=tmp_path / "moved")  # the trainer has its base
-    assert last_complete_trainer_state(tmp_path / "training") == state
-    state.rename(tmp_path / "training" / "tmp-checkpoint-5")
-    assert last_complete_trainer_state(tmp_path / "training") is None
 
 
 def test_checkpoints_are_looked_at_without_torch():

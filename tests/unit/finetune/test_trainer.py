@@ -138,12 +138,13 @@ def test_train_all_weights_moves_all_of_them(tiny: Path, tmp_path: Path):
     assert trained.trainable == trained.parameters == sum(w.numel() for w in before.values())
 
 
-@pytest.mark.parametrize("dpo", [False, True])
+@pytest.mark.parametrize(("dpo", "adapter"), [(False, ADAPTER), (True, ADAPTER), (False, None)])
 def test_train_equal_seeds_give_equal_weights_and_others_others(
-    dpo: bool, tiny: Path, tmp_path: Path
+    dpo: bool, adapter, tiny: Path, tmp_path: Path
 ):
+    """All weights start equal: there it is the order of the rows alone."""
     first, second, other = (
-        run(recipe(tiny, dpo=dpo, seed=seed), tmp_path / str(place))
+        run(recipe(tiny, dpo=dpo, adapter=adapter, seed=seed), tmp_path / str(place))
         for place, seed in enumerate([3, 3, 4])
     )
     assert equal(first.folder, second.folder)

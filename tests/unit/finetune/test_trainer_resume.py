@@ -45,6 +45,14 @@ class StopBeforeTheEnd(TrainerCallback):
         raise StoppedError
 
 
+class StopAtEvaluation(TrainerCallback):
+    """Stops after the second epoch's last step, before its dev loss is known."""
+
+    def on_evaluate(self, args, state, control, **_):
+        if state.global_step == STEPS:
+            raise StoppedError
+
+
 class Steps(TrainerCallback):
     """Keeps the steps that were made."""
 
@@ -135,6 +143,18 @@ def test_train_with_dev_rows_stopped_gives_the_best_weights_of_not_stopped(
     parts = run(told, tmp_path / "parts", dev=DEV)
     assert equal(whole.folder, parts.folder)
     assert (parts.steps, parts.epochs) == (whole.steps, whole.epochs)
+    losses = [[e["eval_loss"] for e in one.log if "eval_loss" in e] for one in (whole, parts)]
+    assert losses[0] == losses[1]
+
+
+def test_train_killed_before_an_evaluation_evaluates_all_the_same(tiny: Path, tmp_path: Path):
+    """A checkpoint of an epoch's end from before its evaluation would pass it over."""
+    told = recipe(tiny, num_train_epochs=9, **OFTEN)
+    whole = run(told, tmp_path / "whole", dev=DEV)
+    stop(told, tmp_path / "parts", StopAtEvaluation(), dev=DEV)
+    parts = run(told, tmp_path / "parts", dev=DEV)
+    assert parts.resumed_from == STEPS - 1
+    assert equal(whole.folder, parts.folder)
     losses = [[e["eval_loss"] for e in one.log if "eval_loss" in e] for one in (whole, parts)]
     assert losses[0] == losses[1]
 
@@ -252,6 +272,14 @@ def test_train_folder_of_another_training_is_refused(
     rows, dev = change.pop("rows", completions()), change.pop("dev", ())
     with pytest.raises(TrainingError, match=f"holds another training: {named} differ"):
         run(recipe(tiny, **{"adapter": ADAPTER, **OFTEN, **change}), tmp_path, rows, dev=dev)
+    assert (work / "checkpoint-5").is_dir()
+
+
+def test_train_checkpoints_of_unknown_origin_are_refused(tiny: Path, stopped: Path, tmp_path: Path):
+    work = shutil.copytree(stopped, tmp_path / "work")
+    (work / LEDGER).unlink()
+    with pytest.raises(TrainingError, match="checkpoints of an unknown training"):
+        run(recipe(tiny, **OFTEN), tmp_path)
     assert (work / "checkpoint-5").is_dir()
 
 

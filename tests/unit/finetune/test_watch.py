@@ -261,6 +261,26 @@ def test_watch_keeps_the_run_of_a_checkpoint_removed_meanwhile(world, folder, ca
     assert "checkpoint-2 was removed before it was scored" in caplog.text
 
 
+def test_watch_scores_again_whose_run_is_removed(world, folder):
+    checkpoint(folder / "checkpoint-1")
+    run = world.watcher.output / "runs" / "checkpoint-1"
+    world.watch(*[None] * 9, lambda: shutil.rmtree(run), *[None] * 9)
+    assert world.scored == ["checkpoint-1"] * 2 and run.is_dir()
+
+
+def test_watch_keeps_the_run_of_a_checkpoint_that_is_being_removed(world, folder):
+    place = checkpoint(folder / "checkpoint-1")
+    score = world.watcher.score
+
+    def slow(*told):
+        (place / "model.safetensors").unlink()
+        return score(*told)
+
+    world.watcher.score = slow
+    assert world.once() == ["checkpoint-1"]
+    assert list(world.watcher.runs()) == ["base", "checkpoint-1"]
+
+
 def test_watch_waits_for_a_folder_that_is_not_there(tmp_path, caplog):
     world = World(tmp_path / "later", tmp_path / "watched")
     world.watch(None, None, lambda: checkpoint(tmp_path / "later" / "step-1"), *[None] * 9)
@@ -292,8 +312,10 @@ def test_watch_refuses_names_that_are_taken(world, folder):
     checkpoint(folder / "base")
     checkpoint(folder / "a" / "b")
     checkpoint(folder / "a--b")
+    checkpoint(folder / ("long" * 60))
     assert world.once() == ["a--b"]
     told = "\n".join(world.watcher.failed.values())
+    assert "its name is too long; rename" in told
     assert "base is not scored: its name is that of the base" in told
     assert f"a/b is not scored: its name is that of {folder}/a--b" in told
 
