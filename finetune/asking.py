@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from finetune.base_model import choose_dtype
 from finetune.recipe import Recipe
 from finetune.sources import base_of
 from finetune.teacher import Teacher
+from finetune.training.base_model import choose_dtype
 
 
 def load_args(recipe: Recipe, checkpoint: str | Path) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from finetune.finetune_command import add_finetune
 from finetune.finetune_command import finetune as train_and_score
-from finetune.watch_command import add_watch
-from finetune.watch_command import watch as watch_and_score
+from finetune.watching.command import add_watch
+from finetune.watching.command import watch as watch_and_score
 
 
 def register(subparsers: Any) -> None:
@@ -21,6 +22,7 @@ def register(subparsers: Any) -> None:
 
 def finetune(args: argparse.Namespace, rest: list[str]) -> int:
     """Train by a recipe, score, compare, and make a board of base and checkpoints."""
+    _be_told()
     status, runs, folder = train_and_score(args)
     if runs:
         write_board(runs, folder / "board")
@@ -29,7 +31,12 @@ def finetune(args: argparse.Namespace, rest: list[str]) -> int:
 
 def watch(args: argparse.Namespace, rest: list[str]) -> int:
     """Score checkpoints as they appear, and make a board of them after each."""
+    _be_told()
     return watch_and_score(args, lambda runs: write_board(runs, args.output / "board"))
+
+
+def _be_told() -> None:
+    logging.getLogger("finetune").setLevel(logging.INFO)
 
 
 def write_board(runs: Mapping[str, Path], folder: Path) -> None:

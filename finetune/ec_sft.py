@@ -12,7 +12,14 @@ from functools import partial
 from typing import Any
 
 from finetune.asking import teacher_of
-from finetune.consistent_answers import (
+from finetune.recipe import EcSftData, Recipe
+from finetune.sources import base_of
+from finetune.split import leaks
+from finetune.stages import Documents, Facts, Stage, train_once
+from finetune.teacher import Teacher, hold, none_left
+from finetune.trainer import Start
+from finetune.workspace import Workspace
+from finetune.writing.consistent_answers import (
     Starter,
     by_question,
     completions,
@@ -21,15 +28,8 @@ from finetune.consistent_answers import (
     explain,
     read_starter,
 )
-from finetune.made_rows import Made, describe, make_once
-from finetune.prompt_files import Prompts
-from finetune.recipe import EcSftData, Recipe
-from finetune.sources import base_of
-from finetune.split import leaks
-from finetune.stages import Documents, Facts, Stage, train_once
-from finetune.teacher import Teacher, hold, none_left
-from finetune.trainer import Start
-from finetune.workspace import Workspace
+from finetune.writing.made_rows import Made, describe, make_once
+from finetune.writing.prompt_files import Prompts
 from harness.domains import Questions, build_questions
 from harness.errors import DataError
 from harness.selection import draw_subset

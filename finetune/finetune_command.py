@@ -13,12 +13,15 @@ from harness.commands.options import add_command, add_option
 
 EPILOG = """\
 example:
-  selfcheck finetune finetune/recipes/grath_sample.yaml --output grath-sample
+  selfcheck finetune grath_sample --output grath-sample
   selfcheck finetune recipe.yaml --set trainer.max_steps=10 --set model.adapter.r=16 --dry-run
   accelerate launch $(which selfcheck) finetune recipe.yaml --output tuned
 
 The same command goes on where an earlier one was stopped. DIR gets the checkpoints (with model
 cards), training rows, run records of base and checkpoints, their comparison, and a board."""
+
+
+RECIPES = Path(__file__).parent / "recipes"
 
 
 def add_finetune(subparsers: Any, execute: Any) -> None:
@@ -28,13 +31,21 @@ def add_finetune(subparsers: Any, execute: Any) -> None:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file")
+    ours = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
+    told = f"a YAML file, or one of {ours}"
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help=told)
     add_option(parser, "output", type=Path, metavar="DIR", help="new folder, or to go on in")
     add_option(
         parser, "set", action="append", default=[], metavar="A.B=VALUE", help="instead of the file"
     )
     add_option(parser, "dry-run", action="store_true", help="say what would be done")
     add_option(parser, "no-score", action="store_true", help="train only")
+
+
+def find_recipe(told: Path) -> Path:
+    """Give the file of a recipe: as it is, or one of ours by its name."""
+    ours = RECIPES / f"{told}.yaml"
+    return ours if ours.is_file() and not told.exists() and told.name == str(told) else told
 
 
 class Done(NamedTuple):
@@ -53,17 +64,17 @@ class Done(NamedTuple):
 
 def finetune(args: argparse.Namespace) -> Done:
     """Train, score and compare; or say what would be done."""
-    from finetune.recipe_file import read_recipe
+    from finetune.reading.recipe_file import read_recipe
 
-    recipe = read_recipe(args.recipe, args.set)
+    recipe = read_recipe(find_recipe(args.recipe), args.set)
     if args.dry_run:
-        from finetune.plan import lines, plan
+        from finetune.reports.plan import lines, plan
 
         for line in lines(plan(recipe), recipe):
             print(line)
         return Done(0)
     from finetune.finetuning import finetune as run
-    from finetune.report import show
+    from finetune.reports.report import show
     from harness.compare.output import WIDTH
     from harness.report import print_all
 

@@ -15,11 +15,10 @@ from typing import Any
 import msgspec
 
 from finetune import ec_sft, grath
-from finetune.base_model import load_tokenizer
-from finetune.card import write_card
-from finetune.notes import notes_on
 from finetune.recipe import Recipe
-from finetune.report import BASE, Report, build_report, write_report
+from finetune.reports.card import write_card
+from finetune.reports.notes import notes_on
+from finetune.reports.report import BASE, Report, build_report, write_report
 from finetune.scoring import (
     evaluated_splits,
     evaluated_tasks,
@@ -28,6 +27,7 @@ from finetune.scoring import (
 from finetune.sources import base_of
 from finetune.split import guard
 from finetune.stages import Documents, Stage, merge_once
+from finetune.training.base_model import choose_precision, load_tokenizer
 from finetune.workspace import Workspace, check_free, open_workspace, write_text
 from harness.base_task import SelfcheckTask
 from harness.data import load_split
@@ -86,7 +86,7 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
     tasks = evaluated_tasks(recipe)
     documents = find_documents(recipe, tasks)
     load_tokenizer(recipe)
-    state = PartialState()
+    state = PartialState(cpu=choose_precision(recipe).device == "cpu")  # of all that follows
     with state.main_process_first():
         workspace = open_workspace(folder, recipe)
     lock = workspace.lock() if state.is_main_process else None

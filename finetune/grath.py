@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from finetune.asking import model_as_teacher, teacher_of
-from finetune.made_rows import Made, describe, make_once
-from finetune.pairs import pair_prompts, preferences, renew, write_pair
 from finetune.recipe import GrathData, Recipe
 from finetune.sources import base_of
 from finetune.stages import Documents, Facts, Stage, merge_once, train_once
 from finetune.teacher import Read, Teacher, hold, none_left
 from finetune.trainer import Start
 from finetune.workspace import Workspace
+from finetune.writing.made_rows import Made, describe, make_once
+from finetune.writing.pairs import pair_prompts, preferences, renew, write_pair
 
 
 def problem(recipe: Recipe, doc: Mapping[str, Any]) -> str | None:

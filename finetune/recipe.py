@@ -42,7 +42,7 @@ Targets: TypeAlias = Annotated[
         "a list of different names of modules, one or more, without lm_head",
     ),
 ]
-"""What fields may hold; `finetune.recipe_file` holds recipes to it."""
+"""What fields may hold; `finetune.reading.recipe_file` holds recipes to it."""
 
 
 @dataclass(frozen=True, kw_only=True)

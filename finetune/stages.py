@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finetune.base_model import choose_precision, merge
 from finetune.formats import Row
 from finetune.recipe import Recipe
 from finetune.split import Guarded
 from finetune.trainer import Start, Trained, train
+from finetune.training.base_model import choose_precision, merge
 from finetune.workspace import Workspace, write_text
 from harness.data import Split
 

@@ -21,8 +21,8 @@ from harness.errors import ConfigError, TrainingError
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
-    from finetune.jobs import Job
-    from finetune.resume import Ledger
+    from finetune.training.jobs import Job
+    from finetune.training.resume import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +104,9 @@ def train(  # noqa: PLR0913
         ModelError: the model cannot be loaded.
         TrainingError: training diverged, or the disk is full, or `work` holds another training.
     """
-    from finetune.device_memory import free_memory
-    from finetune.jobs import prepare
-    from finetune.quiet import quiet_libraries
+    from finetune.training.device_memory import free_memory
+    from finetune.training.jobs import prepare
+    from finetune.training.quiet import quiet_libraries
 
     require_one_device_each(recipe)
     if done.exists():
@@ -127,7 +127,7 @@ def require_one_device_each(recipe: Recipe) -> None:
     """
     import torch
 
-    from finetune.base_model import device_kind
+    from finetune.training.base_model import device_kind
 
     several = device_kind(recipe.trainer) == "cuda" and torch.cuda.device_count() > 1
     if several and "LOCAL_RANK" not in os.environ:
@@ -141,11 +141,11 @@ def require_one_device_each(recipe: Recipe) -> None:
 def _run(job: Job, work: Path, done: Path, callbacks: Sequence[TrainerCallback]) -> Trained:
     from accelerate import PartialState
 
-    from finetune.device_memory import start_counting
-    from finetune.jobs import build_config, build_trainer
-    from finetune.resume import last_checkpoint, open_ledger
-    from finetune.saving import disk_full
-    from finetune.stops import Clock
+    from finetune.training.device_memory import start_counting
+    from finetune.training.jobs import build_config, build_trainer
+    from finetune.training.resume import last_checkpoint, open_ledger
+    from finetune.training.saving import disk_full
+    from finetune.training.stops import Clock
 
     config = build_config(job, work)
     state = PartialState()
@@ -166,8 +166,8 @@ def _run(job: Job, work: Path, done: Path, callbacks: Sequence[TrainerCallback])
 
 
 def _train_and_save(trainer: Any, checkpoint: Path | None, job: Job, done: Path) -> None:
-    from finetune.saving import save_finished
-    from finetune.stops import TrainedBeforeError, require_finite
+    from finetune.training.saving import save_finished
+    from finetune.training.stops import TrainedBeforeError, require_finite
 
     if checkpoint is not None:
         log.info("Going on from %s", checkpoint)
@@ -183,8 +183,8 @@ def _train_and_save(trainer: Any, checkpoint: Path | None, job: Job, done: Path)
 
 
 def _told(trainer: Any, job: Job, done: Path, ledger: Ledger, checkpoint: Path | None) -> Trained:
-    from finetune.footprint import count
-    from finetune.resume import step_of
+    from finetune.training.footprint import count
+    from finetune.training.resume import step_of
 
     trainable, parameters = count(trainer.accelerator.unwrap_model(trainer.model))
     return Trained(

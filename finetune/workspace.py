@@ -18,8 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from finetune.reading.recipe_file import dump_recipe, read_recipe
 from finetune.recipe import Recipe
-from finetune.recipe_file import dump_recipe, read_recipe
 from harness.errors import ConfigError
 
 RECIPE = "recipe.yaml"

@@ -84,8 +84,8 @@ def build(
     told: Recipe, place: Path, rows: Sequence[Row] | None = None, start: Start | None = None
 ) -> Any:
     """Build the trainer of `run` without training."""
-    from finetune.jobs import build_config, build_trainer, prepare
-    from finetune.quiet import quiet_libraries
+    from finetune.training.jobs import build_config, build_trainer, prepare
+    from finetune.training.quiet import quiet_libraries
 
     own = preferences() if told.method == "grath" else completions()
     begin = start or Start(model=told.model.name)

@@ -1,4 +1,4 @@
-"""What it is worth that the process keeps freed memory: answers of a real model, both ways in turns.
+"""What it is worth that a process keeps freed memory: a real model answers, both ways in turns.
 
 python -m tests.benchmarks.allocator [--questions 32] [--rounds 2]
 """

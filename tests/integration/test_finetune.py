@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from finetune import ec_sft, finetuning, grath, stages
 from finetune.finetuning import finetune
-from finetune.recipe_file import read_recipe
-from finetune.report import BASE
+from finetune.reading.recipe_file import read_recipe
+from finetune.reports.report import BASE
 from harness.commands import main
 from harness.errors import ConfigError, DataError, ModelError, TrainingError
 from harness.run_files import read_run

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import finetune
-from finetune.recipe_file import read_recipe
+from finetune.reading.recipe_file import read_recipe
 from harness.errors import ConfigError
 
 SHIPPED = sorted((Path(finetune.__file__).parent / "recipes").glob("*.yaml"))

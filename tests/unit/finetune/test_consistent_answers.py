@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.consistent_answers import (
+from finetune.formats import Completion
+from finetune.split import leaks, split
+from finetune.writing.consistent_answers import (
     MENTIONS,
     SLOTS,
     Starter,
@@ -20,9 +22,7 @@ from finetune.consistent_answers import (
     explain,
     read_starter,
 )
-from finetune.formats import Completion
-from finetune.split import leaks, split
-from finetune.starter_mentions import mentions_starter
+from finetune.writing.starter_mentions import mentions_starter
 from harness.domains import Posed
 from harness.parsing import read_explained
 from harness.questions import Answer

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.formats import Preference
-from finetune.pair_replies import Pair, read_answer, read_pair
-from finetune.pairs import pair_prompts, preferences, renew, write_pair
 from finetune.split import leaks, normalised
+from finetune.writing.pair_replies import Pair, read_answer, read_pair
+from finetune.writing.pairs import pair_prompts, preferences, renew, write_pair
 from harness.data import DataRef, load_split
 from harness.questions import Answer
 from tests.unit.finetune.talking import hold_alone

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from finetune.consistent_answers import SLOTS, Starter, completions, consistency_prompts
-from finetune.consistent_answers import _ask as ask
-from finetune.pairs import SLOTS as PAIR_SLOTS
-from finetune.pairs import pair_prompts
-from finetune.prompt_files import FOLDER, read_prompts
+from finetune.writing.consistent_answers import SLOTS, Starter, completions, consistency_prompts
+from finetune.writing.consistent_answers import _ask as ask
+from finetune.writing.pairs import SLOTS as PAIR_SLOTS
+from finetune.writing.pairs import pair_prompts
+from finetune.writing.prompt_files import FOLDER, read_prompts
 from harness.domains import Posed
 from harness.errors import ConfigError
 

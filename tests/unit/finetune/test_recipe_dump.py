@@ -10,8 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finetune.reading.recipe_file import dump_recipe, read_recipe, recipe_digest
 from finetune.recipe import Adapter, Asked, EcSftData, GrathData, Model, Recipe, Score
-from finetune.recipe_file import dump_recipe, read_recipe, recipe_digest
 from harness.secrets import without_secrets
 from tests.unit.finetune.recipe_cases import (
     EC_SFT,

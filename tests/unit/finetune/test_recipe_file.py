@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from finetune.reading.recipe_file import read_recipe
 from finetune.recipe import Adapter, Asked, EcSftData, GrathData, Model, Recipe, Score
-from finetune.recipe_file import read_recipe
 from tests.unit.finetune.recipe_cases import (
     EC_SFT,
     GRATH,
@@ -242,7 +242,8 @@ def test_read_recipe_arguments_that_cannot_be_stored_are_refused(tmp_path: Path)
 
 
 def test_recipe_file_import_is_light() -> None:
-    code = "import finetune.recipe_file, sys; print({'torch', 'trl', 'lm_eval'} & set(sys.modules))"
+    heavy = "{'torch', 'trl', 'lm_eval'}"
+    code = f"import finetune.reading.recipe_file, sys; print({heavy} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "set()"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from finetune.reading.recipe_file import read_recipe
 from finetune.recipe import Adapter, Asked
-from finetune.recipe_file import read_recipe
 from tests.unit.finetune.recipe_cases import EC_SFT, GRATH, LEAST, changed, only_fault, write
 
 

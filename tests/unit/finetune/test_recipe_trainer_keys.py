@@ -10,10 +10,10 @@ import pytest
 import trl
 from accelerate.state import AcceleratorState, PartialState
 
+from finetune.reading.trainer_keys import TRAINERS, trainer_faults
+from finetune.reading.trainer_rules import CHOICES, LIMITS, REFUSED, RENAMED
 from finetune.strict import show
-from finetune.trainer_keys import TRAINERS, trainer_faults
-from finetune.trainer_rules import CHOICES, LIMITS, REFUSED, RENAMED
-from finetune.trl_config import EARLY_STOPPING
+from finetune.training.trl_config import EARLY_STOPPING
 from tests.unit.finetune.recipe_cases import GRATH, changed, only_fault, write
 
 METHODS = sorted(TRAINERS)

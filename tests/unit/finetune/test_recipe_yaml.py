@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.recipe_file import read_recipe
+from finetune.reading.recipe_file import read_recipe
 from tests.unit.finetune.recipe_cases import (
     GRATH,
     LEAST,

@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
-from finetune.fitting import TOO_LONG
 from finetune.formats import Completion, Preference
 from finetune.trainer import Start, require_one_device_each
+from finetune.training.fitting import TOO_LONG
 from harness.errors import ConfigError, DataError, TrainingError
 from tests.tiny import CHAT_TEMPLATE, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import (
@@ -228,7 +228,7 @@ def test_train_row_beyond_the_models_window_is_left_out(tiny: Path, tmp_path: Pa
 def test_train_no_row_left_is_told_before_the_model_is_loaded(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("finetune.jobs.load_model", lambda *_: pytest.fail("was loaded"))
+    monkeypatch.setattr("finetune.training.jobs.load_model", lambda *_: pytest.fail("was loaded"))
     with pytest.raises(DataError, match="8 longer than max_length \\(5 tokens\\)"):
         run(recipe(tiny, max_length=5), tmp_path)
     with pytest.raises(DataError, match="none was given"):

@@ -9,20 +9,20 @@ import pytest
 import torch
 from transformers import AutoTokenizer, TrainerCallback
 
-from finetune.base_model import (
+from finetune.recipe import Adapter
+from finetune.trainer import Start
+from finetune.training.base_model import (
     check_tokenizer,
     choose_dtype,
     choose_precision,
     device_kind,
     load_tokenizer,
 )
-from finetune.recipe import Adapter
-from finetune.trainer import Start
 from harness.errors import ConfigError, ModelError, TrainingError
 from tests.tiny import CHAT_TEMPLATE, byte_tokenizer, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import ADAPTER, build, completions, recipe, run, weights
 
-NOT_LOADED = "finetune.jobs.load_model"
+NOT_LOADED = "finetune.training.jobs.load_model"
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +287,7 @@ def test_train_adapter_of_another_model_is_told(tiny: Path, tmp_path: Path):
 def test_train_row_whose_question_changes_its_tokens_is_warned_of(
     tiny: Path, caplog: pytest.LogCaptureFixture
 ):
-    from finetune.fitting import fit_rows
+    from finetune.training.fitting import fit_rows
 
     class Merging:
         eos_token = "<eos>"

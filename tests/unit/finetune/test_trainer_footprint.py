@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from finetune.footprint import Memory, count_parameters, estimate_memory
 from finetune.recipe import Adapter, GrathData
+from finetune.training.footprint import Memory, count_parameters, estimate_memory
 from harness.errors import ConfigError, ModelError
 from tests.tiny import byte_tokenizer, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import ADAPTER, recipe, run
@@ -128,7 +128,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from psutil import Process
-from finetune.footprint import estimate_memory
+from finetune.training.footprint import estimate_memory
 from finetune.recipe import GrathData
 from tests.trainings import *
 from dataclasses import replace

@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 
 from finetune.formats import Completion
 from finetune.recipe import Adapter
-from finetune.resume import LEDGER, last_checkpoint
 from finetune.trainer import Start
+from finetune.training.resume import LEDGER, last_checkpoint
 from harness.errors import TrainingError
 from tests.tiny import save_tiny_llama
 from tests.trainings import ADAPTER, completions, equal, recipe, run

@@ -14,10 +14,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
 
-from finetune.base_model import merge
 from finetune.checkpoints import fault
-from finetune.resume import last_checkpoint
-from finetune.saving import complete, disk_full, partial_of
+from finetune.training.base_model import merge
+from finetune.training.resume import last_checkpoint
+from finetune.training.saving import complete, disk_full, partial_of
 from harness.errors import ModelError, TrainingError
 from harness.models import adapter_base
 from tests.tiny import CHAT_TEMPLATE, save_tiny_gpt2, save_tiny_llama
@@ -58,7 +58,7 @@ def test_train_names_the_base_absolutely_if_it_was_given_relatively(
 
 
 def test_train_names_a_hub_base_with_its_revision(tmp_path: Path):
-    from finetune.saving import _name_base
+    from finetune.training.saving import _name_base
 
     file = tmp_path / "adapter_config.json"
     file.write_text('{"r": 8, "base_model_name_or_path": "/cache/x", "revision": null}')

@@ -12,10 +12,10 @@ import pytest
 from safetensors.torch import save
 
 from finetune.checkpoints import digest
-from finetune.scorer import run_command
-from finetune.watch import Watcher
-from finetune.watch_state import open_state
-from finetune.watch_state import save as save_state
+from finetune.watching.scorer import run_command
+from finetune.watching.state import open_state
+from finetune.watching.state import save as save_state
+from finetune.watching.watcher import Watcher
 from harness.errors import ComparisonError, ConfigError
 from tests.records import store
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from finetune.asking import teacher_of
-from finetune.consistent_answers import consistency_prompts
 from finetune.recipe import EcSftData, Recipe
 from finetune.scoring import simulator_of
 from finetune.teacher import Teacher
+from finetune.writing.consistent_answers import consistency_prompts
 from harness.base_task import SelfcheckTask
 from harness.consistency_task import ConsistencyTask
 

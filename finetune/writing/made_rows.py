@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from finetune.formats import Row
-from finetune.prompt_files import Prompts
 from finetune.recipe import Recipe
-from finetune.row_files import Header, read_rows, write_rows
 from finetune.stages import Documents
 from finetune.teacher import Teacher
+from finetune.writing.prompt_files import Prompts
+from finetune.writing.row_files import Header, read_rows, write_rows
 from harness.data import doc_hash
 
 

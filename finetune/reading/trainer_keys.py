@@ -17,8 +17,8 @@ from operator import or_
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+from finetune.reading.trainer_rules import CHOICES, LIMITS, REFUSED, RENAMED, dpo_contradictions
 from finetune.strict import Fault, Place, Reader
-from finetune.trainer_rules import CHOICES, LIMITS, REFUSED, RENAMED, dpo_contradictions
 from harness.errors import unknown
 
 TRAINERS: Mapping[str, str] = {"grath": "DPOConfig", "ec_sft": "SFTConfig"}

@@ -1,6 +1,6 @@
 """TRL's configuration: our defaults, the recipe's `trainer`, and what early stopping needs.
 
-Which keys a recipe may give is `finetune.trainer_rules`' matter.
+Which keys a recipe may give is `finetune.reading.trainer_rules`' matter.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finetune.base_model import Precision
 from finetune.recipe import Recipe
+from finetune.training.base_model import Precision
 from harness.errors import ConfigError
 
 PATIENCE = 1

@@ -35,7 +35,7 @@ def watch(args: argparse.Namespace, update: Callable[[Mapping[str, Path]], None]
     Args:
         update: is given all runs by name after each.
     """
-    from finetune.watching import run
+    from finetune.watching.session import run
 
     return run(args, update)
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from finetune.formats import Completion
-from finetune.prompt_files import Prompts, read_prompts
 from finetune.split import normalised, split
-from finetune.starter_mentions import mentions_starter
+from finetune.writing.prompt_files import Prompts, read_prompts
+from finetune.writing.starter_mentions import mentions_starter
 from harness.domains import Posed
 from harness.parsing import names_label, read_explained, read_follow_ups
 from harness.questions import Dialogue, Outcome, Question, Step

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from finetune.base_model import (
+from finetune.formats import Preference, Row, for_trl
+from finetune.recipe import Recipe
+from finetune.training.base_model import (
     Precision,
     choose_precision,
     load_adapter,
@@ -20,12 +22,10 @@ from finetune.base_model import (
     load_tokenizer,
     lora_config,
 )
-from finetune.fitting import BEYOND_WINDOW, TOO_LONG, Fitted, fit_rows
-from finetune.footprint import DEFAULT_LENGTH
-from finetune.formats import Preference, Row, for_trl
-from finetune.recipe import Recipe
-from finetune.stops import Bar, Lines, SaveOften, Watch
-from finetune.trl_config import PATIENCE, trainer_config
+from finetune.training.fitting import BEYOND_WINDOW, TOO_LONG, Fitted, fit_rows
+from finetune.training.footprint import DEFAULT_LENGTH
+from finetune.training.stops import Bar, Lines, SaveOften, Watch
+from finetune.training.trl_config import PATIENCE, trainer_config
 from harness.errors import ModelError
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune.checkpoints import digest
-from finetune.watch import BASE
-from finetune.watch_state import State, save
+from finetune.watching.state import State, save
+from finetune.watching.watcher import BASE
 from harness.errors import ConfigError, ModelError, printable
 from harness.models import ADAPTER_CONFIG
 from harness.run_files import RECORD

@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from finetune import strict_yaml
-from finetune.overrides import Override, apply_overrides, parse_overrides, source_of
+from finetune.reading import strict_yaml
+from finetune.reading.overrides import Override, apply_overrides, parse_overrides, source_of
+from finetune.reading.trainer_keys import TRAINERS, trainer_faults
 from finetune.recipe import DATA, DEMO_MODEL, Asked, EcSftData, Model, Recipe
 from finetune.strict import Fault, Place, Reader, show
-from finetune.trainer_keys import TRAINERS, trainer_faults
 from harness.domains import QUESTIONS, build_questions
 from harness.errors import ConfigError, printable, unknown
 from harness.secrets import without_secrets

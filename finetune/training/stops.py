@@ -10,9 +10,9 @@ from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback
 
-from finetune.device_memory import peak_memory
-from finetune.resume import Ledger
-from finetune.trl_config import PARTS
+from finetune.training.device_memory import peak_memory
+from finetune.training.resume import Ledger
+from finetune.training.trl_config import PARTS
 from harness.errors import TrainingError
 
 log = logging.getLogger(__name__)

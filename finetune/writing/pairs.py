@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from finetune.formats import Preference
-from finetune.pair_replies import EQUAL, read_answer, read_pair
-from finetune.prompt_files import Prompts, read_prompts
 from finetune.split import normalised
+from finetune.writing.pair_replies import EQUAL, read_answer, read_pair
+from finetune.writing.prompt_files import Prompts, read_prompts
 from harness.questions import Dialogue, Outcome, Question
 
 SLOTS: Mapping[str, tuple[str, ...]] = dict.fromkeys(("pair", "renew", "train"), ("question",))

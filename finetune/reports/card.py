@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from finetune.reading.recipe_file import dump_recipe
 from finetune.recipe import Recipe
-from finetune.recipe_file import dump_recipe
-from finetune.report import BASE, headline_lines
+from finetune.reports.report import BASE, headline_lines
 from finetune.sources import base_of
 from finetune.stages import Documents, Stage
 from finetune.workspace import write_text

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from finetune import strict_yaml
+from finetune.reading import strict_yaml
 from finetune.strict import Place, show
 from harness.errors import ConfigError
 

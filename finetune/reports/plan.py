@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from finetune.base_model import load_tokenizer
 from finetune.finetuning import find_documents
-from finetune.footprint import Memory, count_parameters, estimate_memory
 from finetune.recipe import EcSftData, GrathData, Recipe
 from finetune.scoring import evaluated_tasks
 from finetune.stages import Documents
+from finetune.training.base_model import load_tokenizer
+from finetune.training.footprint import Memory, count_parameters, estimate_memory
 
 
 @dataclass(frozen=True)

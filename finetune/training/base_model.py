@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from finetune.recipe import Adapter, Model, Recipe
-from finetune.saving import complete, disk_full
 from finetune.sources import base_of
+from finetune.training.saving import complete, disk_full
 from harness.errors import ConfigError, ModelError, printable, unknown
 from harness.models import adapter_base
 

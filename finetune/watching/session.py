@@ -14,9 +14,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from finetune.checkpoints import fault
-from finetune.scorer import Scorer
-from finetune.watch import BASE, Watcher
-from finetune.watch_state import LOCK, open_state, save
+from finetune.watching.scorer import Scorer
+from finetune.watching.state import LOCK, open_state, save
+from finetune.watching.watcher import BASE, Watcher
 from harness.commands.options import simulator_metadata
 from harness.errors import ConfigError
 from harness.evaluate import Plan, check

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetune.checkpoints import digest, fault, find, listing, natural
-from finetune.watch_state import State, save
+from finetune.watching.state import State, save
 from harness.errors import ConfigError, SelfcheckError, printable
 from harness.run_files import RECORD, is_file_name, read_run
 

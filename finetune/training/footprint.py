@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from finetune.base_model import choose_precision, lora_config
-from finetune.quiet import quiet_libraries
 from finetune.recipe import GrathData, Recipe
-from finetune.saving import REFERENCE
 from finetune.sources import base_of
+from finetune.training.base_model import choose_precision, lora_config
+from finetune.training.quiet import quiet_libraries
+from finetune.training.saving import REFERENCE
 from harness.errors import ModelError
 
 SIZES: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}

@@ -1,0 +1,1 @@
+"""Recipes from files: YAML held strictly to what a recipe may say."""

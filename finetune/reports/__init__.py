@@ -1,0 +1,1 @@
+"""What a finetuning is told by: plan, tables, notes, model card."""

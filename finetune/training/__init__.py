@@ -1,0 +1,1 @@
+"""What stands behind `finetune.trainer`: model, TRL's configuration, resuming, saving, stops."""

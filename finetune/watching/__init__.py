@@ -1,0 +1,1 @@
+"""A folder watched for new checkpoints, each scored once."""
