@@ -10,13 +10,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from finetune.checkpoints import digest
 from finetune.formats import Row
 from finetune.recipe import Recipe
 from finetune.split import Guarded
 from finetune.trainer import Start, Trained, train
 from finetune.training.base_model import choose_precision, merge
 from finetune.workspace import Workspace, write_text
-from harness.data import Split
+from harness.data import Split, doc_hash
+from harness.errors import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +59,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Facts:
-    """A finished training, as it is kept; attributes as of `finetune.trainer.Trained`."""
+    """A finished training, as it is kept; attributes as of `finetune.trainer.Trained`, and:
 
+    Attributes:
+        key: digest of the rows and of where it started.
+    """
+
+    key: str
     rows: int
     steps: int
     epochs: float
@@ -105,15 +114,16 @@ def train_once(
         learning_rate: instead of the recipe's.
 
     Raises:
-        TrainingError: it diverged, or could not be saved.
+        TrainingError: it diverged, or could not be saved, or what was trained before was trained
+            on other rows.
     """
     from accelerate import PartialState
 
     done, file = workspace.checkpoint(name), workspace.facts(name)
-    state = PartialState()
+    state, key = PartialState(), _key(start, rows, learning_rate)
     if file.is_file() and done.is_dir():
         log.info("%s was trained before: %s", name, done)
-        return Facts(**json.loads(file.read_text(encoding="utf-8")))
+        return _known(file, key)
     if state.is_main_process and done.exists():  # killed before its facts were written
         shutil.rmtree(done)
     state.wait_for_everyone()
@@ -121,7 +131,7 @@ def train_once(
         start, rows[0], rows[1], recipe, workspace.training(name), done,
         learning_rate=learning_rate,
     )  # fmt: skip
-    facts = _facts(trained)
+    facts = _facts(trained, key)
     if state.is_main_process:
         write_text(file, json.dumps(asdict(facts), indent=1) + "\n")
         shutil.rmtree(workspace.training(name), ignore_errors=True)
@@ -145,6 +155,35 @@ def merge_once(recipe: Recipe, adapter: Path) -> Path:
     return merged
 
 
-def _facts(trained: Trained) -> Facts:
-    told: dict[str, Any] = {name: getattr(trained, name) for name in Facts.__dataclass_fields__}
-    return Facts(**told)
+def _known(file: Path, key: str) -> Facts:
+    """Read what a training was, if it is that of the key.
+
+    Raises:
+        TrainingError: it is another one.
+    """
+    facts = Facts(**json.loads(file.read_text(encoding="utf-8")))
+    if facts.key != key:
+        raise TrainingError(
+            f"{file}: trained on other rows, or from another model, than there are now: data, "
+            "teacher, prompts or base have changed since. Give another --output"
+        )
+    return facts
+
+
+def _key(start: Start, rows: tuple[Sequence[Row], Sequence[Row]], rate: float | None) -> str:
+    told = {
+        "start": [start.model, start.revision, start.reference],
+        "weights": [
+            digest(Path(place)) if place and Path(place).is_dir() else None
+            for place in (start.model, start.adapter, start.reference)
+        ],
+        "rows": [[msgspec.to_builtins(row) for row in part] for part in rows],
+        "learning rate": rate,
+    }
+    return doc_hash(told)
+
+
+def _facts(trained: Trained, key: str) -> Facts:
+    names = [name for name in Facts.__dataclass_fields__ if name != "key"]
+    told: dict[str, Any] = {name: getattr(trained, name) for name in names}
+    return Facts(key=key, **told)

@@ -39,7 +39,6 @@ def run(args: argparse.Namespace, update: Update) -> int:
     model_args = _model_args(args)
     tasks = check(_plan(args))
     base_run = _base_run(args, list(tasks))
-    logging.getLogger("finetune").setLevel(logging.INFO)
     settings = {
         "folder": str(args.folder.resolve()), "tasks": sorted(tasks), "subset": args.subset,
         "subset_seed": args.subset_seed, "apply_chat_template": args.apply_chat_template,
