@@ -108,6 +108,11 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def identity(place: str | Path) -> str:
+    """Tell a model from others: a folder by what it holds, wherever it lies; a name by itself."""
+    return digest(Path(place)) if Path(place).is_dir() else str(place)
+
+
 def _below(folder: Path, depth: int) -> Iterator[Path]:
     for path in _folders(folder):
         if _holds_weights(path) or (path / CONFIG).is_file():

@@ -16,7 +16,7 @@ from finetune.recipe import EcSftData, Recipe
 from finetune.sources import base_of
 from finetune.split import leaks
 from finetune.stages import Documents, Facts, Stage, train_once
-from finetune.teacher import Teacher, hold, none_left
+from finetune.teacher import Teacher, hold, require_rows
 from finetune.trainer import Start
 from finetune.workspace import Workspace
 from finetune.writing.consistent_answers import (
@@ -64,11 +64,13 @@ def train(recipe: Recipe, workspace: Workspace, documents: Documents) -> list[St
         TrainingError: a training diverged, or could not be saved.
     """
     data, prompts = _data(recipe), consistency_prompts(_data(recipe).kind)
+    _dev_size(len(documents.kept.docs), data.dev)
     teacher = teacher_of(recipe)
     made = make_once(
-        workspace.rows("rows"),
+        workspace,
+        "rows",
         describe(recipe, "rows", documents, teacher, prompts, _settings(data)),
-        lambda: write_rows(data, documents, teacher, prompts),
+        lambda: ask_teacher(data, documents, teacher, prompts),
     )
     rows, dev = divide(made, data.dev, recipe.seed)
     start = Start(model=base_of(recipe), revision=recipe.model.revision)
@@ -85,7 +87,7 @@ def train(recipe: Recipe, workspace: Workspace, documents: Documents) -> list[St
     return [Stage(name, workspace.checkpoint(name), {**told, **losses, "learning rate": best})]
 
 
-def write_rows(data: EcSftData, documents: Documents, teacher: Teacher, prompts: Prompts) -> Made:
+def ask_teacher(data: EcSftData, documents: Documents, teacher: Teacher, prompts: Prompts) -> Made:
     """Let the teacher write the rows: the starters, and consistent answers to what follows them up.
 
     Questions that match a document that is scored are dropped.
@@ -94,8 +96,7 @@ def write_rows(data: EcSftData, documents: Documents, teacher: Teacher, prompts:
         ModelError: nothing can be used.
     """
     starters, dropped = find_starters(data, documents, teacher, prompts)
-    if not starters:
-        raise none_left(dropped, "explanations")
+    require_rows(len(starters), dropped, "explanations")
     reads: Mapping[str, Any] = hold(
         teacher,
         {
@@ -105,9 +106,9 @@ def write_rows(data: EcSftData, documents: Documents, teacher: Teacher, prompts:
     )
     leaked = leave_out_leaks(reads, documents)
     told = completions(starters, reads, prompts)
-    if len(told.rows) == len(starters):
-        raise none_left(told.dropped + dropped + leaked, "follow-ups with their answers")
-    return Made(told.rows, told.dropped + dropped + leaked)
+    lost = told.dropped + dropped + leaked
+    require_rows(len(told.rows) - len(starters), lost, "follow-ups with their answers")
+    return Made(told.rows, lost)
 
 
 def find_starters(
@@ -161,17 +162,21 @@ def divide(made: Made, share: float, seed: int) -> tuple[list[Any], list[Any]]:
     """
     questions = by_question(row for row in made.rows)  # type: ignore[misc]
     names = sorted(questions)
-    size = round(share * len(names))
-    if size < 1 or size == len(names):
-        raise DataError(
-            f"{len(names)} questions are left, and data.dev is {share:g}: that makes no dev set; "
-            "take more documents (data.subset), or another share"
-        )
-    chosen = {names[place] for place in draw_subset(names, size, seed)}
+    chosen = {names[place] for place in draw_subset(names, _dev_size(len(names), share), seed)}
     parts: tuple[list[Any], list[Any]] = ([], [])
     for name in names:
         parts[name in chosen].extend(questions[name])
     return parts
+
+
+def _dev_size(questions: int, share: float) -> int:
+    size = round(share * questions)
+    if not 0 < size < questions:
+        raise DataError(
+            f"there are {questions} questions, and data.dev is {share:g}: that makes no dev set; "
+            "take more documents (data.subset), or another share"
+        )
+    return size
 
 
 def _dev_loss(facts: Facts) -> float:
@@ -203,6 +208,6 @@ def _told(made: Made, rows: int, dev: int, facts: Facts) -> dict[str, float | No
         "rows": rows,
         "dev rows": dev,
         **made.told,
-        "loss": facts.last("loss"),
+        "loss in the last epoch": facts.recent("loss"),
         **facts.told,
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     ours = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
     told = f"a YAML file, or one of {ours}"
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help=told)
-    add_option(parser, "output", type=Path, metavar="DIR", help="new folder, or to go on in")
+    add_option(parser, "output", type=Path, metavar="DIR", help="default: finetuned/NAME-DIGEST")
     add_option(
         parser, "set", action="append", default=[], metavar="A.B=VALUE", help="instead of the file"
     )
@@ -64,21 +64,22 @@ class Done(NamedTuple):
 
 def finetune(args: argparse.Namespace) -> Done:
     """Train, score and compare; or say what would be done."""
-    from finetune.reading.recipe_file import read_recipe
+    from finetune.reading.recipe_file import read_recipe, recipe_digest
 
     recipe = read_recipe(find_recipe(args.recipe), args.set)
     if args.dry_run:
         from finetune.reports.plan import lines, plan
 
-        for line in lines(plan(recipe), recipe):
-            print(line)
+        told = lines(plan(recipe), recipe)
+        if os.environ.get("RANK", "0") == "0":
+            print("\n".join(told))
         return Done(0)
     from finetune.finetuning import finetune as run
     from finetune.reports.report import show
     from harness.compare.output import WIDTH
     from harness.report import print_all
 
-    folder = args.output or Path("finetuned") / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.method}"
+    folder = args.output or Path("finetuned") / f"{args.recipe.stem}-{recipe_digest(recipe)[:8]}"
     report = run(recipe, folder, scored=not args.no_score)
     if report is None:
         return Done(0)

@@ -6,9 +6,10 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 
 from finetune import ec_sft, grath
 from finetune.recipe import Recipe
-from finetune.reports.card import write_card
+from finetune.reports.card import write_cards
 from finetune.reports.notes import notes_on
 from finetune.reports.report import BASE, Report, build_report, write_report
 from finetune.scoring import (
@@ -27,11 +28,14 @@ from finetune.scoring import (
 from finetune.sources import base_of
 from finetune.split import guard
 from finetune.stages import Documents, Stage, merge_once
+from finetune.teacher import FEWEST
+from finetune.trainer import require_one_device_each
 from finetune.training.base_model import choose_precision, load_tokenizer
 from finetune.workspace import Workspace, check_free, open_workspace, write_text
 from harness.base_task import SelfcheckTask
 from harness.data import load_split
-from harness.errors import TrainingError
+from harness.errors import ConfigError, TrainingError
+from harness.loading import check_backend
 from harness.run_files import StoredRun
 from harness.runs import Environment
 from harness.secrets import without_secrets
@@ -57,8 +61,8 @@ METHODS: Mapping[str, Method] = {
     "grath": Method(grath.train, grath.problem),
     "ec_sft": Method(ec_sft.train, ec_sft.problem),
 }
-FEWEST = 8
-"""Documents of which a training set may be made at the least."""
+WAIT = 7 * 24 * 3600
+"""Seconds that processes wait for each other, unless `trainer.ddp_timeout` says otherwise."""
 
 
 def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None:
@@ -79,18 +83,13 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
         ModelError: a model cannot be loaded, or nothing of its answers can be used.
         TrainingError: training diverged, or could not be saved; what there is is kept.
     """
-    from accelerate import PartialState
-
     started = time.time()
     check_free(folder, recipe)
     tasks = evaluated_tasks(recipe)
     documents = find_documents(recipe, tasks)
-    load_tokenizer(recipe)
-    state = PartialState(cpu=choose_precision(recipe).device == "cpu")  # of all that follows
-    with state.main_process_first():
-        workspace = open_workspace(folder, recipe)
-    lock = workspace.lock() if state.is_main_process else None
-    try:
+    check_models(recipe)
+    state = _processes(recipe)
+    with _workspace(folder, recipe, state) as workspace:
         stages = METHODS[recipe.method].train(recipe, workspace, documents)
         if recipe.model.merge:
             merge_once(recipe, stages[-1].checkpoint)
@@ -98,16 +97,50 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
         if not state.is_main_process:
             return None
         report = build_report(stages, runs, notes_on(recipe, tasks))
-        _write(report, recipe, workspace, documents, time.time() - started)
+        try:
+            _write(report, recipe, workspace, documents, time.time() - started)
+        except OSError as err:
+            raise TrainingError(
+                f"{folder}: the report cannot be written: {err.strerror or err}; checkpoints and "
+                "runs are kept, and the same command goes on from them"
+            ) from err
         return report
-    except OSError as err:
-        raise TrainingError(
-            f"--output {folder}: cannot be written: {err.strerror or err}; what is there is kept, "
-            "and the same command goes on from it"
-        ) from err
-    finally:
-        if lock is not None:
-            lock.release()
+
+
+def check_models(recipe: Recipe) -> None:
+    """Check what can be known of the models before one is loaded.
+
+    Raises:
+        ConfigError: lm-eval has no such backend as the teacher's, or several GPUs are visible to
+            one process.
+        ModelError: the tokenizer cannot be loaded, or its chat template cannot be trained with.
+    """
+    require_one_device_each(recipe)
+    if recipe.teacher is not None:
+        try:
+            check_backend(recipe.teacher.model)
+        except ConfigError as err:
+            raise ConfigError(f"teacher.model: {err}") from err
+    load_tokenizer(recipe)
+
+
+def _processes(recipe: Recipe) -> Any:
+    """Meet the other processes; one of them may work for hours while the others wait."""
+    from accelerate import PartialState
+
+    seconds = recipe.trainer.get("ddp_timeout", WAIT)
+    cpu = choose_precision(recipe).device == "cpu"
+    return PartialState(cpu=cpu, timeout=timedelta(seconds=seconds))
+
+
+@contextmanager
+def _workspace(folder: Path, recipe: Recipe, state: Any) -> Iterator[Workspace]:
+    """Open the folder in the first process; the others use it."""
+    with ExitStack() as stack:
+        if state.is_main_process:
+            stack.enter_context(open_workspace(folder, recipe))
+        state.wait_for_everyone()
+        yield Workspace(folder.resolve())
 
 
 def find_documents(recipe: Recipe, tasks: Mapping[str, SelfcheckTask]) -> Documents:
@@ -150,8 +183,7 @@ def _score_all(recipe: Recipe, workspace: Workspace, stages: list[Stage]) -> dic
 def _write(
     report: Report, recipe: Recipe, workspace: Workspace, documents: Documents, seconds: float
 ) -> None:
-    for stage in report.stages:
-        write_card(recipe, stage, documents, report.runs)
+    write_cards(recipe, workspace, report.stages, documents, report.runs)
     write_report(report, workspace)
     told = {
         "created": datetime.now(tz=UTC).isoformat(timespec="seconds"),

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from finetune.asking import model_as_teacher, teacher_of
+from finetune.formats import Preference
 from finetune.recipe import GrathData, Recipe
 from finetune.sources import base_of
 from finetune.stages import Documents, Facts, Stage, merge_once, train_once
-from finetune.teacher import Read, Teacher, hold, none_left
+from finetune.teacher import Read, Teacher, hold, require_rows
 from finetune.trainer import Start
 from finetune.workspace import Workspace
 from finetune.writing.made_rows import Made, describe, make_once
-from finetune.writing.pairs import pair_prompts, preferences, renew, write_pair
+from finetune.writing.pairs import Preferences, pair_prompts, preferences, renew, write_pair
 
 
 def problem(recipe: Recipe, doc: Mapping[str, Any]) -> str | None:
@@ -71,8 +72,8 @@ class Answers:
         self.recipe, self.workspace = recipe, workspace
         self.documents, self.questions = documents, questions
         self.prompts = pair_prompts()
-        self.history: list[str] = []
-        self._firsts: Mapping[str, Read] | None = None
+        self.teachers: list[str] = []
+        self.firsts: Mapping[str, Preference] = {}
 
     def write(self, name: str, checkpoint: Path | None) -> Made:
         """Let the model write the answers of a round, or read them if it has done so.
@@ -82,41 +83,36 @@ class Answers:
             checkpoint: the model as the last round left it; None in the first.
 
         Raises:
-            ModelError: nothing could be used.
+            ModelError: too little could be used.
         """
-        first = teacher_of(self.recipe)
-        teacher = model_as_teacher(self.recipe, checkpoint) if checkpoint else first
-        self.history.append(teacher.identity())
-        known = {"teachers": self.history, "question": self.recipe.data.question}
-        return make_once(
-            self.workspace.rows(name),
-            describe(self.recipe, name, self.documents, teacher, self.prompts, known),
-            lambda: self._make(first, teacher, checkpoint),
-        )
-
-    def _make(self, first: Teacher, teacher: Teacher, checkpoint: Path | None) -> Made:
-        pairs, renewed = self._pairs(first), self._renewed(checkpoint, teacher)
-        told = preferences(self.questions, pairs, renewed, self.prompts)
-        if not told.rows:
-            raise none_left(told.dropped, "pairs of answers")
-        return Made(told.rows, told.dropped)
-
-    def _pairs(self, teacher: Teacher) -> Mapping[str, Read]:
-        if self._firsts is None:
-            self._firsts = self._ask(teacher, write_pair, self.questions)
-        return self._firsts
-
-    def _renewed(self, checkpoint: Path | None, teacher: Teacher) -> Mapping[str, Read] | None:
-        """Ask again for the correct answers where there is a pair; None in the first round."""
+        model = model_as_teacher(self.recipe, checkpoint) if checkpoint else None
+        teacher = model or teacher_of(self.recipe)
+        self.teachers.append(teacher.identity())
+        known = {"teachers": self.teachers, "question": self.recipe.data.question}
+        header = describe(self.recipe, name, self.documents, teacher, self.prompts, known)
+        make = self._renew if checkpoint else self._write_pairs
+        made = make_once(self.workspace, name, header, lambda: make(teacher))
         if checkpoint is None:
-            return None
-        assert self._firsts is not None
-        paired = {
-            digest: question
-            for digest, question in self.questions.items()
-            if "dropped" not in self._firsts[digest]
+            self.firsts = {row.origin: row for row in made.rows if isinstance(row, Preference)}
+        return made
+
+    def _write_pairs(self, teacher: Teacher) -> Made:
+        reads = self._ask(teacher, write_pair, self.questions)
+        return self._made(preferences(self.questions, reads, None, self.prompts))
+
+    def _renew(self, teacher: Teacher) -> Made:
+        """Ask again for the correct answers, where there is a pair."""
+        asked = {key: self.questions[key] for key in self.firsts}
+        firsts = {
+            key: {"correct": row.chosen, "incorrect": row.rejected}
+            for key, row in self.firsts.items()
         }
-        return self._ask(teacher, renew, paired)
+        renewed = self._ask(teacher, renew, asked)
+        return self._made(preferences(asked, firsts, renewed, self.prompts))
+
+    def _made(self, told: Preferences) -> Made:
+        require_rows(len(told.rows), told.dropped, "pairs of answers")
+        return Made(told.rows, told.dropped)
 
     def _ask(self, teacher: Teacher, ask: Any, questions: Mapping[str, str]) -> Mapping[str, Read]:
         return hold(
@@ -151,8 +147,8 @@ def _told(made: Made, facts: Facts) -> dict[str, float | None]:
     return {
         "pairs": len(made.rows),
         **made.told,
-        "loss": facts.last("loss"),
-        "reward margin": facts.last("rewards/margins"),
-        "reward accuracy": facts.last("rewards/accuracies"),
+        "loss in the last epoch": facts.recent("loss"),
+        "reward margin in the last epoch": facts.recent("rewards/margins"),
+        "reward accuracy in the last epoch": facts.recent("rewards/accuracies"),
         **facts.told,
     }

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from finetune.asking import load_args
+from finetune.checkpoints import identity
 from finetune.recipe import Asked, Recipe
 from finetune.sources import base_of
+from finetune.workspace import write_text
 from harness import evaluate
 from harness.base_task import SelfcheckTask
 from harness.data import Split
+from harness.errors import ConfigError, TrainingError
 from harness.evaluate import Plan
 from harness.run_files import RECORD, StoredRun, read_run, write_run
 from harness.selection import build_manager, match_names
 from harness.simulator import KEYS
+
+log = logging.getLogger(__name__)
 
 
 def plan_for(recipe: Recipe, checkpoint: str | Path) -> Plan:
@@ -57,25 +64,40 @@ def evaluated_splits(tasks: Mapping[str, SelfcheckTask]) -> list[Split]:
 
 
 def score(recipe: Recipe, checkpoint: str | Path, folder: Path) -> StoredRun | None:
-    """Score a model into the folder of a run, unless it is there.
+    """Score a model into the folder of a run, unless that is there and whole.
+
+    A run in which a task failed is made again. Beside the folder is kept whose scores they are.
 
     Returns:
         The run; None on every rank but the first.
 
     Raises:
         ModelError: the model cannot be loaded, or cannot do what was asked.
+        TrainingError: the run that is there is of other weights.
     """
+    owner, scored = folder.with_name(f"{folder.name}.model"), identity(checkpoint)
     if (folder / RECORD).is_file():
-        return read_run(folder)
+        if owner.is_file() and owner.read_text(encoding="utf-8") != scored:
+            raise TrainingError(
+                f"{folder}: is a run of other weights than {checkpoint} now holds; remove it to "
+                "score again"
+            )
+        stored = read_run(folder)
+        if not any(task.failed for task in stored.tasks.values()):
+            return stored
+        log.info("%s: a task failed, scoring again", folder)
     run = evaluate.run(plan_for(recipe, checkpoint))
     if run is None:
         return None
+    shutil.rmtree(folder, ignore_errors=True)
+    write_text(owner, scored)
     write_run(run, folder)
     return read_run(folder)
 
 
 def _metadata(recipe: Recipe) -> dict[str, Any]:
     if not has_simulator(recipe):
+        _refuse_without_effect(recipe)
         return {}
     asked = simulator_of(recipe)
     told: dict[str, Any] = dict(
@@ -92,3 +114,9 @@ def has_simulator(recipe: Recipe) -> bool:
     names = match_names((*recipe.score.tasks, *recipe.score.retention), manager)
     tasks: dict[str, Any] = manager.load(names)["tasks"]
     return any(getattr(task, "simulated_by", None) is not None for task in tasks.values())
+
+
+def _refuse_without_effect(recipe: Recipe) -> None:
+    for name in ("simulator", "follow_up_count"):
+        if getattr(recipe.score, name) is not None:
+            raise ConfigError(f"score.{name}: without effect, none of the tasks has a simulator")

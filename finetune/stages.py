@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from finetune.checkpoints import digest
+from finetune.checkpoints import identity
 from finetune.formats import Row
 from finetune.recipe import Recipe
 from finetune.split import Guarded
@@ -23,6 +23,9 @@ from harness.data import Split, doc_hash
 from harness.errors import TrainingError
 
 log = logging.getLogger(__name__)
+
+MERGED = "-merged"
+"""Ends the name of an adapter's folder where it is merged into its base."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,11 @@ class Stage:
         name: that of its run.
         checkpoint: the folder of its weights.
         facts: what its making is told by: name -> number.
-        notes: what the reader of its scores should know.
     """
 
     name: str
     checkpoint: Path
     facts: Mapping[str, float | None]
-    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,17 @@ class Facts:
         return {
             "steps": self.steps,
             "seconds": self.seconds,
-            "peak memory (MiB)": None if size is None else size / 2**20,
+            f"peak memory of the {self.peak_memory_of} (MiB)": size and size / 2**20,
         }
 
-    def last(self, name: str) -> float | None:
-        """Give the last value that was logged under a name."""
-        told = [entry[name] for entry in self.log if name in entry]
-        return told[-1] if told else None
+    def recent(self, name: str) -> float | None:
+        """Average what was logged under a name in the last epoch."""
+        told = [
+            entry[name]
+            for entry in self.log
+            if name in entry and entry.get("epoch", 0) > self.epochs - 1
+        ]
+        return sum(told) / len(told) if told else None
 
     def lowest(self, name: str) -> float | None:
         """Give the lowest value that was logged under a name."""
@@ -123,9 +128,12 @@ def train_once(
     state, key = PartialState(), _key(start, rows, learning_rate)
     if file.is_file() and done.is_dir():
         log.info("%s was trained before: %s", name, done)
+        if state.is_main_process:
+            shutil.rmtree(workspace.training(name), ignore_errors=True)
         return _known(file, key)
-    if state.is_main_process and done.exists():  # killed before its facts were written
-        shutil.rmtree(done)
+    if state.is_main_process:
+        for folder in (done, merged_of(done)):  # killed before its facts were written
+            shutil.rmtree(folder, ignore_errors=True)
     state.wait_for_everyone()
     trained = train(
         start, rows[0], rows[1], recipe, workspace.training(name), done,
@@ -139,6 +147,11 @@ def train_once(
     return facts
 
 
+def merged_of(adapter: Path) -> Path:
+    """Say where an adapter merged into its base is kept."""
+    return adapter.with_name(f"{adapter.name}{MERGED}")
+
+
 def merge_once(recipe: Recipe, adapter: Path) -> Path:
     """Merge an adapter into its base, beside it, unless an earlier command has done so.
 
@@ -148,11 +161,19 @@ def merge_once(recipe: Recipe, adapter: Path) -> Path:
     """
     from accelerate import PartialState
 
-    merged = adapter.with_name(f"{adapter.name}-merged")
+    merged = merged_of(adapter)
     with PartialState().main_process_first():
         if not merged.is_dir():
             merge(adapter, merged, choose_precision(recipe).weights)
     return merged
+
+
+def facts_of(workspace: Workspace, name: str) -> dict[str, float | None]:
+    """Tell what a finished training was; nothing if it is not there."""
+    file = workspace.facts(name)
+    if not file.is_file():
+        return {}
+    return Facts(**json.loads(file.read_text(encoding="utf-8"))).told
 
 
 def _known(file: Path, key: str) -> Facts:
@@ -171,12 +192,9 @@ def _known(file: Path, key: str) -> Facts:
 
 
 def _key(start: Start, rows: tuple[Sequence[Row], Sequence[Row]], rate: float | None) -> str:
+    places = (start.model, start.adapter, start.reference)
     told = {
-        "start": [start.model, start.revision, start.reference],
-        "weights": [
-            digest(Path(place)) if place and Path(place).is_dir() else None
-            for place in (start.model, start.adapter, start.reference)
-        ],
+        "models": [start.revision, *(identity(place) if place else None for place in places)],
         "rows": [[msgspec.to_builtins(row) for row in part] for part in rows],
         "learning rate": rate,
     }

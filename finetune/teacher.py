@@ -107,19 +107,30 @@ def hold(teacher: Teacher, dialogues: Mapping[str, Callable[[], Dialogue]]) -> d
     return {key: told[key] for key in dialogues}
 
 
-def none_left(dropped: Mapping[str, int], what: str) -> ModelError:
-    """Say that nothing which a teacher wrote can be trained on.
+FEWEST = 8
+"""Rows, or documents, of which a training set may be made at the least."""
+
+
+def require_rows(number: int, dropped: Mapping[str, int], what: str) -> None:
+    """Check that enough is left of what a teacher wrote.
 
     Args:
+        number: what is left.
         dropped: reason -> how many.
         what: what it was to write, as in "pairs of answers".
+
+    Raises:
+        ModelError: fewer than `FEWEST` are left.
     """
+    if number >= FEWEST:
+        return
     counts = sorted(dropped.items(), key=lambda told: -told[1])
-    told = ", ".join(f"{number} {reason}" for reason, number in counts) or "it wrote none"
-    return ModelError(
-        f"nothing to train on: all {what} of the teacher were dropped ({told}). Take a teacher "
-        "that follows instructions (`teacher`), ask it with or without its chat template "
-        "(`chat_template`), or take other questions (`data`)"
+    told = ", ".join(f"{count} {reason}" for reason, count in counts) or "it wrote none"
+    raise ModelError(
+        f"too little to train on: {number} {what} of the teacher are left, at least {FEWEST} are "
+        f"needed; dropped: {told}. Take a teacher that follows instructions (`teacher`), ask it "
+        "with or without its chat template (`chat_template`), or take more or other questions "
+        "(`data`)"
     )
 
 

@@ -12,6 +12,8 @@ progress.csv, comparison.txt, comparison.csv, training.json, board/
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,10 @@ class Workspace:
         """Give the folder of a run."""
         return self.folder / "runs" / name
 
+    def checkpoints(self) -> list[Path]:
+        """Give the folders of all finished weights."""
+        return sorted(path for path in (self.folder / "checkpoints").iterdir() if path.is_dir())
+
     def lock(self) -> FileLock:
         """Take the folder for this process.
 
@@ -70,10 +76,14 @@ def check_free(folder: Path, recipe: Recipe) -> None:
     """Refuse a folder that holds anything but an earlier run of the same recipe.
 
     Raises:
-        ConfigError: so it is; says what differs.
+        ConfigError: so it is, and says what differs; or it cannot be read.
     """
     file = folder / RECIPE
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    try:
+        held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as err:
+        raise ConfigError(f"--output {folder}: cannot be read: {err.strerror}") from err
+    if not folder.exists() or (folder.is_dir() and not held - {LOCK}):
         return
     if not file.is_file():
         raise ConfigError(
@@ -90,21 +100,34 @@ def check_free(folder: Path, recipe: Recipe) -> None:
         )
 
 
-def open_workspace(folder: Path, recipe: Recipe) -> Workspace:
-    """Make the folder, or go on in it.
+@contextmanager
+def open_workspace(folder: Path, recipe: Recipe) -> Iterator[Workspace]:
+    """Make the folder, or go on in it, for this process alone.
 
     Raises:
-        ConfigError: as `check_free`, or it cannot be written.
+        ConfigError: as `check_free`, or it cannot be written, or another process has it.
     """
-    check_free(folder, recipe)
     workspace = Workspace(folder.resolve())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = workspace.lock()
+    except OSError as err:
+        raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
+    try:
+        check_free(folder, recipe)
+        _fill(folder, recipe)
+        yield workspace
+    finally:
+        lock.release()
+
+
+def _fill(folder: Path, recipe: Recipe) -> None:
     try:
         for name in ("data", "training", "checkpoints", "runs"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         write_text(folder / RECIPE, dump_recipe(recipe))
     except OSError as err:
         raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
-    return workspace
 
 
 def write_text(file: Path, text: str) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from finetune.reading.recipe_file import dump_recipe
 from finetune.recipe import Recipe
 from finetune.reports.report import BASE, headline_lines
 from finetune.sources import base_of
-from finetune.stages import Documents, Stage
-from finetune.workspace import write_text
+from finetune.stages import MERGED, Documents, Stage, facts_of
+from finetune.workspace import Workspace, write_text
 from harness.errors import printable
+from harness.models import adapter_base
 from harness.run_files import StoredRun
 
 CARD = "README.md"
@@ -27,18 +29,24 @@ Runs = Mapping[str, StoredRun]
 """What base and checkpoints scored, by name."""
 
 
-def write_card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> Path:
-    """Write the card into the checkpoint's folder, in place of an earlier one.
+def write_cards(
+    recipe: Recipe, workspace: Workspace, stages: Sequence[Stage], documents: Documents, runs: Runs
+) -> None:
+    """Write a card into the folder of every checkpoint, in place of an earlier one.
 
     Args:
+        stages: those that are told of; others are what was tried and not taken.
         runs: what was scored; empty: nothing.
 
     Raises:
         OSError: it cannot be written.
     """
-    file = stage.checkpoint / CARD
-    write_text(file, card(recipe, stage, documents, runs))
-    return file
+    known = {stage.name: stage for stage in stages}
+    for folder in workspace.checkpoints():
+        name = folder.name.removesuffix(MERGED)
+        stage = known.get(name) or Stage(name, folder, facts_of(workspace, name))
+        told = replace(stage, checkpoint=folder)
+        write_text(folder / CARD, card(recipe, told, documents, runs))
 
 
 def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
@@ -46,7 +54,7 @@ def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
     name, paper = METHODS[recipe.method]
     split, kept = documents.split, documents.kept
     parts = [
-        _head(recipe),
+        _head(recipe, stage.checkpoint),
         f"# {_plain(Path(base_of(recipe)).name)}, {stage.name} of {name}\n",
         f"Trained from `{_plain(recipe.model.name)}` with selfcheck by {name} ({paper}).\n",
         "## Data\n",
@@ -60,9 +68,10 @@ def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
     return "\n".join(parts)
 
 
-def _head(recipe: Recipe) -> str:
-    library = "transformers" if recipe.model.adapter is None else "peft"
-    base = json.dumps(base_of(recipe))  # JSON strings are YAML's
+def _head(recipe: Recipe, checkpoint: Path) -> str:
+    below = adapter_base(checkpoint)
+    library = "transformers" if below is None else "peft"
+    base = json.dumps(below or base_of(recipe))  # JSON strings are YAML's
     tags = f"[selfcheck, {recipe.method}]"
     return f"---\nbase_model: {base}\nlibrary_name: {library}\ntags: {tags}\n---\n"
 

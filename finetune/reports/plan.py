@@ -7,11 +7,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from finetune.finetuning import find_documents
+from finetune.asking import teacher_of
+from finetune.finetuning import check_models, find_documents
 from finetune.recipe import EcSftData, GrathData, Recipe
-from finetune.scoring import evaluated_tasks
+from finetune.scoring import evaluated_tasks, has_simulator, simulator_of
 from finetune.stages import Documents
-from finetune.training.base_model import load_tokenizer
+from finetune.teacher import Teacher
 from finetune.training.footprint import Memory, count_parameters, estimate_memory
 
 
@@ -59,7 +60,7 @@ def plan(recipe: Recipe) -> Planned:
     """
     tasks = evaluated_tasks(recipe)
     documents = find_documents(recipe, tasks)
-    load_tokenizer(recipe)
+    check_models(recipe)
     trainable, parameters = count_parameters(recipe)
     subset = recipe.score.subset
     sizes = {name: len(task.split.docs) for name, task in tasks.items()}
@@ -112,5 +113,11 @@ def lines(planned: Planned, recipe: Recipe) -> list[str]:
         f"training    at most {told.rows} rows and {told.steps} steps, {told.times} times",
         f"parameters  {planned.trainable:,} of {planned.parameters:,} are trained ({share:.2%})",
         *(f"memory      {line}" for line in planned.memory.lines()),
+        f"teacher     {teacher_of(recipe).label}",
+        *(
+            [f"simulator   {Teacher.of(simulator_of(recipe)).label}"]
+            if has_simulator(recipe)
+            else []
+        ),
         *(f"scored      {name}: {size} documents" for name, size in planned.scored.items()),
     ]

@@ -43,15 +43,16 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether a task failed."""
-        return any(task.failed for run in self.runs.values() for task in run.tasks.values())
+        """Whether a task failed, or nothing could be compared."""
+        failed = any(task.failed for run in self.runs.values() for task in run.tasks.values())
+        return failed or (bool(self.runs) and self.comparison is None)
 
 
 def build_report(
     stages: Sequence[Stage], runs: Mapping[str, StoredRun], notes: Sequence[str]
 ) -> Report:
     """Compare the base with the result."""
-    told = [*notes, *(note for stage in stages for note in stage.notes)]
+    told = list(notes)
     comparison = None
     if runs:
         try:

@@ -64,7 +64,7 @@ class Memory:
         told = ", ".join(f"{name} {_size(size)}" for name, size in self.parts.items() if size)
         return [
             f"about {_size(self.total)} on each device with rows of {self.longest} tokens, "
-            "by a rule of thumb",
+            "while it is trained, by a rule of thumb",
             told,
         ]
 

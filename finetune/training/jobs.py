@@ -64,13 +64,13 @@ class Job:
 
     def identity(self, processes: int) -> dict[str, Any]:
         """Say which training this is: name -> value of all that its result depends on."""
-        from finetune.checkpoints import digest
+        from finetune.checkpoints import identity
 
         start, recipe = self.start, self.recipe
         return {
-            "model": [start.model, start.revision],
-            "adapter it starts from": digest(start.adapter) if start.adapter else None,
-            "reference": start.reference,
+            "model": [identity(start.model), start.revision],
+            "adapter it starts from": identity(start.adapter) if start.adapter else None,
+            "reference": identity(start.reference) if start.reference else None,
             "rows": _digest(self.kept.rows),
             "dev rows": _digest(self.dev.rows if self.dev else []),
             "model.adapter": asdict(recipe.model.adapter) if recipe.model.adapter else None,

@@ -52,7 +52,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
                 continue  # in float16 a step whose gradient overflowed is left out, and scaled down
             raise TrainingError(
                 f"training diverged at step {state.global_step}: {name} is {value}. Lower "
-                f"trainer.learning_rate ({args.learning_rate:g}) or trainer.max_grad_norm "
+                f"the learning rate ({args.learning_rate:g}) or trainer.max_grad_norm "
                 f"({args.max_grad_norm:g}), and give another output folder; nothing was saved as "
                 "finished"
             )
@@ -146,6 +146,6 @@ def require_finite(model: Any) -> None:
     for name, weight in model.named_parameters():
         if weight.requires_grad and not bool(torch.isfinite(weight).all()):
             raise TrainingError(
-                f"training diverged: {name} is not finite at its end. Lower trainer.learning_rate, "
+                f"training diverged: {name} is not finite at its end. Lower the learning rate, "
                 "and give another output folder; nothing was saved as finished"
             )

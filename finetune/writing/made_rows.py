@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,9 +12,11 @@ from finetune.formats import Row
 from finetune.recipe import Recipe
 from finetune.stages import Documents
 from finetune.teacher import Teacher
+from finetune.workspace import Workspace
 from finetune.writing.prompt_files import Prompts
 from finetune.writing.row_files import Header, read_rows, write_rows
 from harness.data import doc_hash
+from harness.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,27 @@ class Made:
         return {f"dropped: {reason}": number for reason, number in sorted(self.dropped.items())}
 
 
-def make_once(file: Path, header: Header, make: Callable[[], Made]) -> Made:
+def make_once(workspace: Workspace, name: str, header: Header, make: Callable[[], Made]) -> Made:
     """Read rows, or make and write them; every process of `accelerate launch` must call this.
 
     Args:
-        file: where they are kept.
+        name: of the rows, and of a training on them.
         header: what they are made of; `describe` gives it.
         make: makes them.
 
     Raises:
         DataError: the file is damaged.
-        TrainingError: it cannot be written.
+        TrainingError: it cannot be written, or a model was trained on rows made of other things.
     """
     from accelerate import PartialState
 
-    state = PartialState()
+    state, file = PartialState(), workspace.rows(name)
     known = read_rows(file, header.key)
+    if known is None and file.exists() and workspace.facts(name).is_file():
+        raise TrainingError(
+            f"{file}: a model was trained on these rows, and they would now be made anew: data, "
+            "prompts, settings or teacher have changed since. Give another --output"
+        )
     state.wait_for_everyone()  # before one of them writes what others have not looked for
     if known is not None:
         return Made(known[1], known[0].dropped)

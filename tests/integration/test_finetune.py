@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from finetune import ec_sft, finetuning, grath, stages
 from finetune.finetuning import finetune
 from finetune.reading.recipe_file import read_recipe
 from finetune.reports.report import BASE
+from finetune.split import Guarded
 from harness.commands import main
+from harness.data import DataRef, load_split
 from harness.errors import ConfigError, DataError, ModelError, TrainingError
 from harness.run_files import read_run
 from tests import doubles  # noqa: F401  (registers the scripted models)
@@ -227,31 +231,91 @@ def test_ec_sft_takes_the_learning_rate_of_the_lowest_dev_loss(
     assert header["dropped"] == {"unknown answer": 12}
 
 
-def test_ec_sft_follow_ups_that_are_scored_are_left_out(
-    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    scored = "Is the core of a pencil made of lead?"
-    monkeypatch.setattr(
-        "finetune.ec_sft.leaks",
-        lambda texts, evaluated: {text: LEAK for text in texts if text == scored},
-    )
-    row = {"question": scored, "options": [], "explanation": "It is not.", "label": "no"}
+def test_ec_sft_follow_ups_that_are_scored_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    scored = load_split(DataRef("selfcheck-sample/yes_no", "test"))
+    documents = stages.Documents(scored, Guarded([], [], []), [scored])
+    question = scored.docs[0]["question"].upper()
+    row = {"question": question, "options": [], "explanation": "It is not.", "label": "no"}
     other = {**row, "question": "Is graphite soft?"}
     reads = {"a": {"rows": [row, other], "dropped": {}}}
 
-    counted = ec_sft.leave_out_leaks(reads, DOCUMENTS)
+    counted = ec_sft.leave_out_leaks(reads, documents)
 
     assert reads["a"]["rows"] == [other]
     assert counted == {"matches what is scored": 1}
-    assert "same text of scored data" in caplog.text
+    assert "same text of selfcheck-sample/yes_no test" in caplog.text
 
 
-class LEAK:
-    why, dataset = "same text", "scored data"
+def test_finetune_run_of_other_weights_is_not_taken_for_a_checkpoints(
+    tmp_path: Path, base: Path, pairs: list[str]
+) -> None:
+    recipe = read_recipe(write(tmp_path, GRATH, base))
+    finetune(recipe, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/checkpoints/round-2")
+    shutil.copytree(tmp_path / "out/checkpoints/round-1", tmp_path / "out/checkpoints/round-2")
+
+    with pytest.raises(TrainingError, match="round-2: is a run of other weights"):
+        finetune(recipe, tmp_path / "out")
 
 
-class DOCUMENTS:
-    evaluated: tuple[()] = ()
+def test_finetune_run_with_a_failed_task_is_made_again(
+    tmp_path: Path, base: Path, pairs: list[str]
+) -> None:
+    recipe = read_recipe(write(tmp_path, GRATH, base))
+    first = finetune(recipe, tmp_path / "out")
+    record = tmp_path / "out/runs/round-1/run.json"
+    told = json.loads(record.read_text())
+    told["tasks"]["sample_truthfulness_mc1"] |= {"failed": "the server was down", "metrics": {}}
+    record.write_text(json.dumps(told))
+
+    second = finetune(recipe, tmp_path / "out")
+
+    assert first is not None
+    assert second is not None
+    assert not second.failed
+    assert second.runs["round-2"].id == first.runs["round-2"].id
+
+
+def test_finetune_rows_that_a_model_was_trained_on_are_not_made_anew(
+    tmp_path: Path, base: Path, pairs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = read_recipe(write(tmp_path, GRATH, base))
+    finetune(recipe, tmp_path / "out", scored=False)
+    rows = tmp_path / "out/data/round-1.jsonl"
+    before = rows.read_text()
+    prompts = grath.pair_prompts()
+    monkeypatch.setattr(grath, "pair_prompts", lambda: replace(prompts, digest="other words"))
+
+    with pytest.raises(TrainingError, match="a model was trained on these rows"):
+        finetune(recipe, tmp_path / "out", scored=False)
+    assert rows.read_text() == before
+
+
+def test_finetune_every_checkpoint_has_a_card_that_names_its_own_base(
+    tmp_path: Path, base: Path, pairs: list[str]
+) -> None:
+    file = write(tmp_path, GRATH, base, data__reference="current", model__merge=True)
+
+    finetune(read_recipe(file), tmp_path / "out", scored=False)
+
+    heads = {
+        folder.name: lines(folder / "README.md")[1]
+        for folder in (tmp_path / "out/checkpoints").iterdir()
+    }
+    merged = tmp_path / "out/checkpoints/round-1-merged"
+    assert heads == {
+        "round-1": f'base_model: "{base}"',
+        "round-1-merged": f'base_model: "{base}"',
+        "round-2": f'base_model: "{merged}"',
+        "round-2-merged": f'base_model: "{base}"',
+    }
+
+
+def test_finetune_score_options_without_effect_are_refused(tmp_path: Path, base: Path) -> None:
+    file = write(tmp_path, GRATH, base, score__follow_up_count=3)
+
+    with pytest.raises(ConfigError, match=r"score\.follow_up_count: without effect"):
+        finetune(read_recipe(file), tmp_path / "out")
 
 
 def test_finetune_folder_of_another_recipe_is_refused_with_what_differs(
@@ -282,7 +346,9 @@ def test_finetune_teacher_that_refuses_everything_is_told_with_counts(
     }
     file = write(tmp_path, {**GRATH, "teacher": teacher}, base)
 
-    with pytest.raises(ModelError, match=r"all pairs of answers .* were dropped \(12 refused\)"):
+    with pytest.raises(
+        ModelError, match=r"0 pairs of answers .* at least 8 .* dropped: 12 refused"
+    ):
         finetune(read_recipe(file), tmp_path / "out")
     assert not list((tmp_path / "out" / "checkpoints").iterdir())
 

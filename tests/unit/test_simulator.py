@@ -203,3 +203,8 @@ def test_load_model_that_cannot_be_loaded_says_which_and_why():
     told = {MODEL_KEY: "hf", ARGS_KEY: "pretrained=/no/such/folder"}
     with pytest.raises(ModelError, match="'hf' cannot be loaded"):
         read_simulator(told).meet(backend("m"), None, False)
+
+
+def test_load_hugging_face_model_runs_where_there_is_no_gpu(tiny_gpt2):
+    simulator = Simulator("hf", {"pretrained": str(tiny_gpt2)})
+    assert simulator.load(None).bare.device.type in {"cpu", "cuda", "mps"}

@@ -19,7 +19,7 @@ import torch
 from lm_eval.api.registry import register_model
 
 from finetune.recipe import Asked
-from finetune.teacher import Teacher, hold, none_left
+from finetune.teacher import Teacher, hold, require_rows
 from harness.errors import CheckError, ConfigError, ModelError
 from harness.questions import Outcome, Question
 from tests.doubles import FunctionLM
@@ -226,12 +226,15 @@ def test_teacher_of_a_recipe_is_as_it_says():
     assert teacher("dummy").label == "dummy"
 
 
-def test_none_left_counts_the_reasons_and_says_what_to_do():
-    told = none_left(Counter({"equal": 3, "refused": 9}), "pairs of answers")
-    assert isinstance(told, ModelError)
-    assert "all pairs of answers of the teacher were dropped (9 refused, 3 equal)" in str(told)
-    assert "`teacher`" in str(told) and "`data`" in str(told)
-    assert "it wrote none" in str(none_left({}, "pairs"))
+def test_require_rows_too_few_counts_the_reasons_and_says_what_to_do():
+    with pytest.raises(ModelError) as told:
+        require_rows(7, Counter({"equal": 3, "refused": 9}), "pairs of answers")
+    assert "7 pairs of answers of the teacher are left, at least 8" in str(told.value)
+    assert "dropped: 9 refused, 3 equal" in str(told.value)
+    assert "`teacher`" in str(told.value) and "`data`" in str(told.value)
+    with pytest.raises(ModelError, match="it wrote none"):
+        require_rows(0, {}, "pairs")
+    require_rows(8, {"equal": 3}, "pairs")
 
 
 @register_model("gathering-teacher")
