@@ -106,9 +106,9 @@ def ask_teacher(data: EcSftData, documents: Documents, teacher: Teacher, prompts
     )
     leaked = leave_out_leaks(reads, documents)
     told = completions(starters, reads, prompts)
-    lost = told.dropped + dropped + leaked
+    lost = told.dropped + dropped + Counter({LEAKED: len(leaked)})
     require_rows(len(told.rows) - len(starters), lost, "follow-ups with their answers")
-    return Made(told.rows, lost)
+    return Made(told.rows, lost, leaked)
 
 
 def find_starters(
@@ -143,15 +143,15 @@ def find_starters(
     return starters, dropped
 
 
-def leave_out_leaks(reads: Mapping[str, Any], documents: Documents) -> Counter[str]:
-    """Leave out, in place, the questions that match a document that is scored; count them."""
+def leave_out_leaks(reads: Mapping[str, Any], documents: Documents) -> list[str]:
+    """Leave out, in place, the questions that match a document that is scored; give them."""
     written = [row["question"] for read in reads.values() for row in read["rows"]]
     found = leaks(written, documents.evaluated)
     for text, leak in found.items():
         log.warning("Left out of training: %r, %s of %s", text, leak.why, leak.dataset)
     for read in reads.values():
         read["rows"] = [row for row in read["rows"] if row["question"] not in found]
-    return Counter({LEAKED: sum(text in found for text in written)})
+    return [text for text in written if text in found]
 
 
 def divide(made: Made, share: float, seed: int) -> tuple[list[Any], list[Any]]:

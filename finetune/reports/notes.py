@@ -27,7 +27,11 @@ def notes_on(recipe: Recipe, tasks: Mapping[str, SelfcheckTask]) -> list[str]:
     simulated = {name: task for name, task in tasks.items() if isinstance(task, ConsistencyTask)}
     if not simulated:
         return []
-    return [*_simulator_notes(recipe), *_template_notes(recipe, simulated)]
+    return [
+        *_simulator_notes(recipe),
+        *_template_notes(recipe, simulated),
+        *_distribution_notes(recipe, simulated),
+    ]
 
 
 def _simulator_notes(recipe: Recipe) -> list[str]:
@@ -52,6 +56,14 @@ def _weights(asked: Asked) -> list[str]:
     args = resolve_model_args(asked.model, asked.args)
     names = ("pretrained", "peft", "revision", "base_url", "model")
     return [identity(str(args.get(name, ""))) for name in names]
+
+
+def _distribution_notes(recipe: Recipe, tasks: Mapping[str, ConsistencyTask]) -> list[str]:
+    """Say which tasks are on the data set that was trained on."""
+    told = {"in": list[str](), "out of": list[str]()}
+    for name, task in tasks.items():
+        told["in" if task.file.ref.path == recipe.data.questions else "out of"].append(name)
+    return [f"{where} distribution: {', '.join(names)}" for where, names in told.items() if names]
 
 
 def _template_notes(recipe: Recipe, tasks: Mapping[str, ConsistencyTask]) -> list[str]:

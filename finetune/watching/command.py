@@ -20,7 +20,8 @@ own. DIR gets the runs, their logs, and a board of base and checkpoints after ea
 the same command goes on where it was stopped. A checkpoint is scored again when its run in DIR is
 removed; one that could not be scored is tried again when it changes, or the watch is started anew.
 
-Oldest first: a trainer that removes old checkpoints may be faster (save_total_limit)."""
+Weights are scored in the dtype that they were saved in: give --dtype where that of the base is
+another. Oldest first: a trainer that removes old checkpoints may be faster (save_total_limit)."""
 
 
 def add_watch(subparsers: Any, execute: Any) -> None:

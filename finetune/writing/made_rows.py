@@ -21,10 +21,15 @@ from harness.errors import TrainingError
 
 @dataclass(frozen=True)
 class Made:
-    """Training rows, and what could not be used: reason -> how many."""
+    """Training rows, and what could not be used: reason -> how many.
+
+    Attributes:
+        leaked: questions that were left out because evaluated data has them.
+    """
 
     rows: Sequence[Row]
     dropped: Mapping[str, int]
+    leaked: Sequence[str] = ()
 
     @property
     def told(self) -> dict[str, float | None]:
@@ -55,10 +60,12 @@ def make_once(workspace: Workspace, name: str, header: Header, make: Callable[[]
         )
     state.wait_for_everyone()  # before one of them writes what others have not looked for
     if known is not None:
-        return Made(known[1], known[0].dropped)
+        header, rows = known
+        return Made(rows, header.dropped, header.leaked_questions)
     made = make()
     if state.is_main_process:
-        write_rows(file, msgspec.structs.replace(header, dropped=dict(made.dropped)), made.rows)
+        told = {"dropped": dict(made.dropped), "leaked_questions": list(made.leaked)}
+        write_rows(file, msgspec.structs.replace(header, **told), made.rows)
     state.wait_for_everyone()
     return made
 

@@ -43,6 +43,7 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         documents: how many the teacher was asked about.
         dropped: what could not be used: reason -> how many.
         leaked: hashes of documents that were left out because evaluated data has them.
+        leaked_questions: that the teacher wrote, left out for the same reason.
         key: digest of everything that the rows depend on.
     """
 
@@ -61,6 +62,7 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     documents: int
     dropped: dict[str, int]
     leaked: list[str]
+    leaked_questions: list[str] = []
     key: str
 
 

@@ -239,10 +239,10 @@ def test_ec_sft_follow_ups_that_are_scored_are_left_out(caplog: pytest.LogCaptur
     other = {**row, "question": "Is graphite soft?"}
     reads = {"a": {"rows": [row, other], "dropped": {}}}
 
-    counted = ec_sft.leave_out_leaks(reads, documents)
+    found = ec_sft.leave_out_leaks(reads, documents)
 
     assert reads["a"]["rows"] == [other]
-    assert counted == {"matches what is scored": 1}
+    assert found == [question]
     assert "same text of selfcheck-sample/yes_no test" in caplog.text
 
 
@@ -346,9 +346,7 @@ def test_finetune_teacher_that_refuses_everything_is_told_with_counts(
     }
     file = write(tmp_path, {**GRATH, "teacher": teacher}, base)
 
-    with pytest.raises(
-        ModelError, match=r"0 pairs of answers .* at least 8 .* dropped: 12 refused"
-    ):
+    with pytest.raises(ModelError, match=r"0 pairs of answers .* dropped: 12 refused"):
         finetune(read_recipe(file), tmp_path / "out")
     assert not list((tmp_path / "out" / "checkpoints").iterdir())
 
