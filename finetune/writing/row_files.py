@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from finetune.formats import Completion, Preference, Row
-from harness.errors import DataError, TrainingError
+from harness.errors import DataError, TrainingError, printable
 from harness.strict_json import read_json
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def read_rows(file: Path, key: str) -> tuple[Header, list[Row]] | None:
     if header.key != key:
         log.info(
             "%s: was made of other data, prompts, settings or by another teacher (%s): "
-            "training rows are made again", file, header.teacher,
+            "training rows are made again", file, printable(header.teacher),
         )  # fmt: skip
         return None
     rows = [_decode(file, number, line, KINDS[header.kind]) for number, line in enumerate(lines, 2)]

@@ -78,7 +78,9 @@ GRATHS = st.builds(
     data=st.builds(
         GrathData, **COMMON, rounds=COUNTS, reference=st.sampled_from(["pretrained", "current"])
     ),
-    trainer=st.fixed_dictionaries({}, optional={"beta": RATES, "max_steps": COUNTS}),
+    trainer=st.fixed_dictionaries(
+        {"disable_dropout": st.just(False)}, optional={"beta": RATES, "max_steps": COUNTS}
+    ),
     **SHARED,
 )
 EC_SFTS = st.builds(

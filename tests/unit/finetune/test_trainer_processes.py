@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.processes import run_two
 from tests.tiny import save_tiny_llama
 from tests.trainings import equal
 
@@ -32,30 +29,7 @@ assert PartialState().num_processes == 2
 
 
 def launch(place: Path, kind: str, stop: int = 0) -> tuple[int, str]:
-    """Run two processes; give their status and what they said. They are ended if they hang."""
-    place.mkdir(exist_ok=True)
-    script = place / "script.py"
-    script.write_text(SCRIPT)
-    told = ["--nproc_per_node=2", "--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
-    told += ["--local_addr=127.0.0.1"]
-    command = [sys.executable, "-m", "torch.distributed.run", *told, str(script)]
-    paths = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
-    output = place / "output.txt"
-    with output.open("w") as said:
-        process = subprocess.Popen(
-            [*command, str(place), kind, str(stop)],
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"},
-        )
-        try:
-            process.wait(timeout=300)
-        except subprocess.TimeoutExpired:
-            for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-                each.kill()
-            process.wait()
-            pytest.fail(f"the processes wait for each other: {output.read_text()[-3000:]}")
-    return process.returncode, output.read_text()
+    return run_two(SCRIPT, place, str(place), kind, str(stop))
 
 
 LEFT = {"script.py", "output.txt", "work", "done", "rank0.json", "rank1.json"}
