@@ -52,8 +52,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
                 continue  # in float16 a step whose gradient overflowed is left out, and scaled down
             raise TrainingError(
                 f"training diverged at step {state.global_step}: {name} is {value}. Lower "
-                f"the learning rate ({args.learning_rate:g}) or trainer.max_grad_norm "
-                f"({args.max_grad_norm:g}), and give another output folder; nothing was saved as "
+                f"the learning rate ({args.learning_rate:g}: trainer.learning_rate, of EC-SFT "
+                f"data.learning_rates) or trainer.max_grad_norm ({args.max_grad_norm:g}), and give another output folder; nothing was saved as "
                 "finished"
             )
 

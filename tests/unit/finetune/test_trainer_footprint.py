@@ -101,7 +101,8 @@ def test_estimate_memory_orders_the_ways_to_train(tiny: Path):
 def test_memory_lines_say_the_sum_and_its_parts():
     told = Memory(1500 * MB, 0, 2 * MB, 4 * MB, 80 * MB, 300_000, 512)
     assert told.lines() == [
-        "about 1.59 GB on each device with rows of 512 tokens, while it is trained, by a rule of thumb",
+        "about 1.59 GB on each device with rows of 512 tokens, "
+        "while it is trained, by a rule of thumb",
         "weights 1.5 GB, gradients 2 MB, optimizer 4 MB, activations 80 MB, logits 300 kB",
     ]
 
