@@ -50,11 +50,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             value = (logs or {}).get(name)
             if value is None or math.isfinite(value) or (args.fp16 and name == "grad_norm"):
                 continue  # in float16 a step whose gradient overflowed is left out, and scaled down
+            rate, norm = f"{args.learning_rate:g}", f"{args.max_grad_norm:g}"
             raise TrainingError(
-                f"training diverged at step {state.global_step}: {name} is {value}. Lower "
-                f"the learning rate ({args.learning_rate:g}: trainer.learning_rate, of EC-SFT "
-                f"data.learning_rates) or trainer.max_grad_norm ({args.max_grad_norm:g}), and give another output folder; nothing was saved as "
-                "finished"
+                f"training diverged at step {state.global_step}: {name} is {value}. Lower the "
+                f"learning rate ({rate}: trainer.learning_rate, of EC-SFT data.learning_rates) or "
+                f"trainer.max_grad_norm ({norm}), and give another output folder; nothing was "
+                "saved as finished"
             )
 
 
