@@ -90,7 +90,7 @@ def progress_table(report: Report) -> Table:
     names = _columns(report)
     table = plain_table(("task", "metric"), names)
     for fact in _facts(report.stages):
-        cells = [show_number(stage.facts.get(fact)) for stage in report.stages]
+        cells = [_fact(stage.facts.get(fact)) for stage in report.stages]
         table.add_row(Text("training"), Text(fact), *([Text("")] if report.runs else []), *cells)
     table.add_section()
     shown = ""
@@ -135,6 +135,10 @@ def _columns(report: Report) -> list[str]:
 
 def _facts(stages: Sequence[Stage]) -> list[str]:
     return list(dict.fromkeys(fact for stage in stages for fact in stage.facts))
+
+
+def _fact(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"
 
 
 def _metrics(report: Report) -> list[tuple[str, str]]:
