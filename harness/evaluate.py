@@ -76,12 +76,7 @@ def run(plan: Plan) -> Run | None:
 
     started = time.time()
     manager = build_manager(plan.include_path, plan.metadata)
-    tasks = _load_tasks(plan, manager)
-    if plan.skip_unavailable:
-        tasks, dropped = drop_unavailable(tasks)
-        for line in dropped:
-            log.warning("Left out: %s", line)
-    samples = _choose(plan, tasks)
+    tasks, samples = _prepare(plan, manager)
     lm = load_model(plan)
     known = fingerprint(getattr(lm, "lm", lm))  # before the files may be replaced
     with failures.collected() as failed:
@@ -109,9 +104,17 @@ def check(plan: Plan) -> dict[str, SelfcheckTask]:
     Raises:
         ConfigError, DataError, MissingDataError: what `run` would raise before it loads the model.
     """
-    tasks = _load_tasks(plan, build_manager(plan.include_path, plan.metadata))
-    _choose(plan, tasks)
-    return tasks
+    return _prepare(plan, build_manager(plan.include_path, plan.metadata))[0]
+
+
+def _prepare(plan: Plan, manager: Any) -> tuple[dict[str, Any], dict[str, list[int]] | None]:
+    """Give the tasks with their data, and the documents of each (None: as `limit` says)."""
+    tasks = _load_tasks(plan, manager)
+    if plan.skip_unavailable:
+        tasks, dropped = drop_unavailable(tasks)
+        for line in dropped:
+            log.warning("Left out: %s", line)
+    return tasks, _choose(plan, tasks)
 
 
 def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
