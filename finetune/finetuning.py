@@ -6,17 +6,17 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from finetune import ec_sft, grath
-from finetune.recipe import Recipe
+from finetune.recipe import Name, Recipe
 from finetune.reports.card import write_cards
 from finetune.reports.notes import notes_on
 from finetune.reports.report import BASE, Report, build_report, write_report
@@ -31,36 +31,30 @@ from finetune.stages import Documents, Stage, merge_once
 from finetune.teacher import FEWEST
 from finetune.trainer import require_one_device_each
 from finetune.training.base_model import choose_precision, load_tokenizer
-from finetune.workspace import Workspace, check_free, open_workspace, write_text
+from finetune.workspace import Workspace, check_free, open_workspace
 from harness.base_task import SelfcheckTask
 from harness.data import load_split
-from harness.errors import ConfigError, TrainingError
-from harness.loading import check_backend
+from harness.errors import TrainingError
 from harness.run_files import StoredRun
 from harness.runs import Environment
 from harness.secrets import without_secrets
 from harness.selection import draw_subset
+from harness.whole_files import write_text
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Method:
-    """A way to train.
+class Module(Protocol):
+    """The module of a method."""
 
-    Attributes:
-        train: gives the checkpoints to score, in order; the last is the result.
-        problem: says what keeps a document from being used, or None.
-    """
+    def train(self, recipe: Recipe, workspace: Workspace, documents: Documents, /) -> list[Stage]:
+        """Give the checkpoints to score, in order; the last is the result."""
 
-    train: Callable[[Recipe, Workspace, Documents], list[Stage]]
-    problem: Callable[[Recipe, Mapping[str, Any]], str | None]
+    def problem(self, recipe: Recipe, doc: Mapping[str, Any], /) -> str | None:
+        """Say what keeps a document from being used, or None."""
 
 
-METHODS: Mapping[str, Method] = {
-    "grath": Method(grath.train, grath.problem),
-    "ec_sft": Method(ec_sft.train, ec_sft.problem),
-}
+MODULES: Mapping[Name, Module] = {"grath": grath, "ec_sft": ec_sft}
 WAIT = 7 * 24 * 3600
 """Seconds that processes wait for each other, unless `trainer.ddp_timeout` says otherwise."""
 
@@ -90,7 +84,7 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
     check_models(recipe)
     state = _processes(recipe)
     with _workspace(folder, recipe, state) as workspace:
-        stages = METHODS[recipe.method].train(recipe, workspace, documents)
+        stages = MODULES[recipe.method].train(recipe, workspace, documents)
         if recipe.model.merge:
             merge_once(recipe, stages[-1].checkpoint)
         runs = _score_all(recipe, workspace, stages) if scored else {}
@@ -111,16 +105,10 @@ def check_models(recipe: Recipe) -> None:
     """Check what can be known of the models before one is loaded.
 
     Raises:
-        ConfigError: lm-eval has no such backend as the teacher's, or several GPUs are visible to
-            one process.
+        ConfigError: several GPUs are visible to one process.
         ModelError: the tokenizer cannot be loaded, or its chat template cannot be trained with.
     """
     require_one_device_each(recipe)
-    if recipe.teacher is not None:
-        try:
-            check_backend(recipe.teacher.model)
-        except ConfigError as err:
-            raise ConfigError(f"teacher.model: {err}") from err
     load_tokenizer(recipe)
 
 
@@ -150,7 +138,7 @@ def find_documents(recipe: Recipe, tasks: Mapping[str, SelfcheckTask]) -> Docume
         DataError, MissingDataError: data is not there, too little, or not as it must be.
     """
     evaluated = evaluated_splits(tasks)
-    problem = METHODS[recipe.method].problem
+    problem = MODULES[recipe.method].problem
     split = load_split(recipe.data.ref, lambda doc: problem(recipe, doc))
     size = recipe.data.subset or len(split.docs)
     chosen = draw_subset(split.hashes, size, recipe.data.subset_seed)

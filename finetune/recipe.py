@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
@@ -83,8 +85,27 @@ class Model:
     merge: bool = False
 
 
+Name: TypeAlias = Literal["grath", "ec_sft"]
+"""The name of a method (`finetune.methods`)."""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """The trainings that a recipe leads to.
+
+    Attributes:
+        what: for people.
+        times: how many of them.
+        rows: of one of them, at most: answers that cannot be used are dropped.
+    """
+
+    what: str
+    times: int
+    rows: int
+
+
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class Data(ABC):
     """The documents that training sets are made from.
 
     Attributes:
@@ -107,6 +128,10 @@ class Data:
         """The split."""
         return DataRef(self.questions, self.split, self.config, self.revision)
 
+    @abstractmethod
+    def trainings(self, documents: int) -> Trainings:
+        """Count what is trained on so many documents."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GrathData(Data):
@@ -121,6 +146,10 @@ class GrathData(Data):
 
     rounds: Count = 2
     reference: Literal["pretrained", "current"] = "pretrained"
+
+    def trainings(self, documents: int) -> Trainings:
+        """Count the rounds; of each document a pair."""
+        return Trainings("rounds", self.rounds, documents)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +173,11 @@ class EcSftData(Data):
     follow_ups: FollowUps = 10
     dev: DevShare = 0.1
     learning_rates: Rates = (1e-5, 3e-5, 1e-4)
+
+    def trainings(self, documents: int) -> Trainings:
+        """Count the learning rates; of each document not kept for the dev loss all its rows."""
+        rows = math.ceil(documents * (1 - self.dev)) * (1 + self.follow_ups)
+        return Trainings("learning rates", len(self.learning_rates), rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,20 +222,16 @@ class Recipe:
     """A recipe, checked.
 
     Attributes:
-        method: one of `METHODS`.
+        method: one of `finetune.methods.METHODS`.
         seed: of everything that is drawn at random.
         teacher: who writes the training set; null: the model itself, as it is at the time.
         trainer: arguments of TRL's config class (`trl.DPOConfig`, `trl.SFTConfig`).
     """
 
-    method: Literal["grath", "ec_sft"]
+    method: Name
     seed: Seed = 0
     model: Model
     data: Data
     teacher: Asked | None = None
     trainer: Mapping[str, Any] = field(default_factory=dict)
     score: Score
-
-
-DATA: Mapping[str, type[Data]] = {"grath": GrathData, "ec_sft": EcSftData}
-"""The kind of `data` of each method."""

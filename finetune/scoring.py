@@ -12,7 +12,6 @@ from finetune.asking import load_args
 from finetune.checkpoints import identity
 from finetune.recipe import Asked, Recipe
 from finetune.sources import base_of
-from finetune.workspace import write_text
 from harness import evaluate
 from harness.base_task import SelfcheckTask
 from harness.data import Split
@@ -21,6 +20,7 @@ from harness.evaluate import Plan
 from harness.run_files import RECORD, StoredRun, read_run, write_run
 from harness.selection import build_manager, match_names
 from harness.simulator import KEYS
+from harness.whole_files import write_text
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,10 @@ from finetune.recipe import Recipe
 from finetune.split import Guarded
 from finetune.trainer import Start, Trained, train
 from finetune.training.base_model import choose_precision, merge
-from finetune.workspace import Workspace, write_text
+from finetune.workspace import Workspace
 from harness.data import Split, doc_hash
 from harness.errors import TrainingError
+from harness.whole_files import write_text
 
 log = logging.getLogger(__name__)
 

@@ -37,15 +37,12 @@ class Teacher:
         model: lm-eval's name of its backend.
         args: the backend's arguments.
         chat_template: whether it is asked through its chat template.
-        batch_size, device: as `harness.loading.load`.
         label: who it is, for people.
     """
 
     model: str
     args: Mapping[str, Any]
     chat_template: bool
-    batch_size: int | str = "auto"
-    device: str | None = None
     label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -54,9 +51,9 @@ class Teacher:
             object.__setattr__(self, "label", f"{self.model}: {name}" if name else self.model)
 
     @classmethod
-    def of(cls, asked: Asked, batch_size: int | str = "auto", device: str | None = None) -> Teacher:
+    def of(cls, asked: Asked) -> Teacher:
         """Make the teacher that a recipe names."""
-        return cls(asked.model, dict(asked.args), asked.chat_template, batch_size, device)
+        return cls(asked.model, dict(asked.args), asked.chat_template)
 
     def identity(self) -> str:
         """Tell it from other teachers without loading it.
@@ -139,13 +136,7 @@ def _hold_share(
 ) -> list[tuple[str, Read]]:
     """Hold this process's share of the dialogues; give the outcomes of all processes."""
     log.info("Loading the teacher: %s", teacher.label)
-    lm = load(
-        teacher.model,
-        teacher.args,
-        chat_template=teacher.chat_template,
-        batch_size=teacher.batch_size,
-        device=teacher.device,
-    )
+    lm = load(teacher.model, teacher.args, chat_template=teacher.chat_template)
     if teacher.chat_template:
         require_chat_template(lm.apply_chat_template)
     rank, world = _place()

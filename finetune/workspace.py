@@ -11,7 +11,6 @@ progress.csv, comparison.txt, comparison.csv, training.json, board/
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from filelock import FileLock, Timeout
 from finetune.reading.recipe_file import dump_recipe, read_recipe
 from finetune.recipe import Recipe
 from harness.errors import ConfigError
+from harness.whole_files import write_text
 
 RECIPE = "recipe.yaml"
 LOCK = ".lock"
@@ -128,20 +128,6 @@ def _fill(folder: Path, recipe: Recipe) -> None:
         write_text(folder / RECIPE, dump_recipe(recipe))
     except OSError as err:
         raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file: complete, or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _differ(there: Any, here: Any, place: str = "") -> list[tuple[str, Any, Any]]:

@@ -7,8 +7,6 @@ is not in it: it is made anew from the explanation of whoever is evaluated.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,13 +14,13 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Annotated, TypeVar
 
-import msgspec
 from msgspec import Meta, Struct
 
 from harness.checks.inquiry import FollowUp
 from harness.domains import Posed
 from harness.errors import ConfigError, unknown
 from harness.strict_json import read_json
+from harness.whole_files import write_json_lines
 
 T = TypeVar("T")
 FORMAT = "selfcheck follow-ups 1"
@@ -146,25 +144,13 @@ class FrozenFollowUps:
             )
 
 
-def partial_of(file: Path) -> Path:
-    """Give the name under which a file is written before it is complete."""
-    return file.with_name(f".{file.name}.{os.getpid()}")
-
-
 def write_follow_ups(file: Path, header: Header, rows: Iterable[Row]) -> None:
     """Write a file of follow-ups: complete, or not at all.
 
     Raises:
         OSError: it cannot be written.
     """
-    partial = partial_of(file)
-    try:
-        with partial.open("w", encoding="utf-8") as lines:
-            for one in [header, *rows]:
-                lines.write(json.dumps(msgspec.to_builtins(one)) + "\n")  # half surrogates, too
-        partial.rename(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_json_lines(file, [header, *rows])
 
 
 def read_follow_ups_file(path: str) -> FrozenFollowUps:

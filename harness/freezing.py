@@ -14,11 +14,12 @@ from harness.consistency_task import ConsistencyTask
 from harness.data import doc_hash
 from harness.dialogue import REQUEST, DialogueInstance, Talk, converse
 from harness.errors import CheckError, ConfigError, RecordError, unknown
-from harness.follow_ups import Header, Row, Written, partial_of, write_follow_ups
+from harness.follow_ups import Header, Row, Written, write_follow_ups
 from harness.questions import MODEL, SIMULATOR
 from harness.run_files import StoredRun
 from harness.selection import build_manager, match_names
 from harness.simulator import UNIDENTIFIED
+from harness.whole_files import partial_of
 
 
 def freeze_follow_ups(

@@ -11,14 +11,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from finetune.methods import METHODS
 from finetune.reading import strict_yaml
 from finetune.reading.overrides import Override, apply_overrides, parse_overrides, source_of
-from finetune.reading.trainer_keys import TRAINERS, trainer_faults
-from finetune.recipe import DATA, DEMO_MODEL, Asked, EcSftData, Model, Recipe
+from finetune.reading.trainer_keys import trainer_faults
+from finetune.recipe import DEMO_MODEL, Asked, EcSftData, Model, Name, Recipe, Score
 from finetune.strict import Fault, Place, Reader, show
 from harness.domains import QUESTIONS, build_questions
 from harness.errors import ConfigError, printable, unknown
+from harness.loading import check_backend
 from harness.secrets import without_secrets
+from harness.selection import build_manager, match_names
 
 
 def read_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -75,20 +78,21 @@ def _read(file: Path) -> tuple[dict[str, Any], list[str]]:
 def _check(told: Mapping[str, Any]) -> tuple[Recipe | None, list[Fault]]:
     reader = Reader()
     method = _method(told)
-    recipe = reader.fields(Recipe, told, (), {"data": DATA[method] if method else Any})
+    recipe = reader.fields(Recipe, told, (), {"data": METHODS[method].data if method else Any})
     trainer = told.get("trainer")
     if method and isinstance(trainer, dict):
-        found = trainer_faults(method, trainer)
+        found = trainer_faults(METHODS[method], trainer)
         reader.faults += [fault for fault in found if fault not in reader.faults]
     for place, part in reader.built.items():
         reader.faults += _contradictions(place, part)
     return (None if reader.faults else recipe), reader.faults
 
 
-def _method(told: Mapping[str, Any]) -> str | None:
+def _method(told: Mapping[str, Any]) -> Name | None:
     """Give the method, or the one that a misspelt name is nearest to: its faults are told, too."""
-    near = get_close_matches(str(told.get("method")), DATA, n=1)
-    return near[0] if near else None
+    names = {str(name): name for name in METHODS}
+    near = get_close_matches(str(told.get("method")), names, n=1)
+    return names[near[0]] if near else None
 
 
 def _line(fault: Fault, file: Path, written: Any, overrides: Sequence[Override]) -> str:
@@ -108,7 +112,7 @@ def _contradictions(place: Place, part: Any) -> Iterator[Fault]:
         if part.name == DEMO_MODEL and part.revision != "main":
             yield Fault((*place, "revision"), f"{DEMO_MODEL} has none: leave it out")
     elif isinstance(part, Recipe):
-        adapter, dpo = part.model.adapter, TRAINERS[part.method] == "DPOConfig"
+        adapter, dpo = part.model.adapter, METHODS[part.method].config == "DPOConfig"
         if dpo and adapter and adapter.dropout and part.trainer.get("disable_dropout", True):
             yield Fault(
                 ("model", "adapter", "dropout"),
@@ -117,7 +121,12 @@ def _contradictions(place: Place, part: Any) -> Iterator[Fault]:
             )
     elif isinstance(part, EcSftData):
         yield from _column_faults((*place, "columns"), part)
+    elif isinstance(part, Score):
+        manager = build_manager()
+        yield from _task_faults((*place, "tasks"), part.tasks, manager)
+        yield from _task_faults((*place, "retention"), part.retention, manager)
     elif isinstance(part, Asked):
+        yield from _backend_faults((*place, "model"), part.model)
         for name, value in part.args.items():
             if without_secrets({name: value}) != {name: value}:
                 yield Fault(
@@ -125,6 +134,22 @@ def _contradictions(place: Place, part: Any) -> Iterator[Fault]:
                     "looks like a secret, and recipes are stored with results: "
                     "set it in the environment (OPENAI_API_KEY, HF_TOKEN)",
                 )
+
+
+def _task_faults(place: Place, patterns: Sequence[str], manager: Any) -> Iterator[Fault]:
+    try:
+        match_names(patterns, manager)
+    except ConfigError as err:
+        yield from (Fault(place, says) for says in str(err).split("\n"))
+
+
+def _backend_faults(place: Place, model: str) -> Iterator[Fault]:
+    import harness.planted  # noqa: F401  (registers the planted models)
+
+    try:
+        check_backend(model)
+    except ConfigError as err:
+        yield Fault(place, str(err))
 
 
 def _column_faults(place: Place, data: EcSftData) -> Iterator[Fault]:

@@ -17,12 +17,10 @@ from operator import or_
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from finetune.reading.trainer_rules import CHOICES, LIMITS, REFUSED, RENAMED, dpo_contradictions
+from finetune.methods import Method
+from finetune.reading.trainer_rules import CHOICES, LIMITS, RENAMED, dpo_contradictions, refusals
 from finetune.strict import Fault, Place, Reader
 from harness.errors import unknown
-
-TRAINERS: Mapping[str, str] = {"grath": "DPOConfig", "ec_sft": "SFTConfig"}
-"""TRL's config class of each method."""
 
 _NOT_BUILT = frozenset({"tf32", "torch_compile", "torch_compile_backend", "torch_compile_mode"})
 """Keys that switch something on in this process as soon as a config is built."""
@@ -31,11 +29,11 @@ _MANY = 1_000_000
 """Training steps: more than any warm-up."""
 
 
-def trainer_faults(method: str, given: Mapping[str, Any]) -> list[Fault]:
+def trainer_faults(method: Method, given: Mapping[str, Any]) -> list[Fault]:
     """Say what is wrong with a `trainer:` block.
 
     Args:
-        method: a key of `TRAINERS`.
+        method: that it is for.
         given: the block, as the YAML says it.
 
     Returns:
@@ -43,7 +41,7 @@ def trainer_faults(method: str, given: Mapping[str, Any]) -> list[Fault]:
     """
     if not given:
         return []
-    config = _config_class(TRAINERS[method])
+    config = _config_class(method.config)
     faults = [
         fault for key, value in given.items() for fault in _key_faults(method, config, key, value)
     ]
@@ -56,11 +54,12 @@ def _config_class(name: str) -> Any:
     return getattr(trl, name)
 
 
-def _key_faults(method: str, config: Any, key: str, value: Any) -> Iterator[Fault]:
+def _key_faults(method: Method, config: Any, key: str, value: Any) -> Iterator[Fault]:
     place: Place = ("trainer", str(key))
     known = {each.name for each in fields(config) if each.init}
-    if key in REFUSED[method]:
-        yield Fault(place, f"is not taken here; {REFUSED[method][key]}")
+    refused = refusals(method)
+    if key in refused:
+        yield Fault(place, f"is not taken here; {refused[key]}")
     elif key in known:
         yield from _value_faults(method, config, key, value)
     else:
@@ -71,7 +70,7 @@ def _key_faults(method: str, config: Any, key: str, value: Any) -> Iterator[Faul
         )
 
 
-def _value_faults(method: str, config: Any, key: str, value: Any) -> Iterator[Fault]:
+def _value_faults(method: Method, config: Any, key: str, value: Any) -> Iterator[Fault]:
     reader = Reader()
     reader.value(_hint(method, config, key), value, ("trainer", key))
     yield from reader.faults
@@ -79,15 +78,15 @@ def _value_faults(method: str, config: Any, key: str, value: Any) -> Iterator[Fa
         yield from _integration_faults(value)
 
 
-def _hint(method: str, config: Any, key: str) -> Any:
+def _hint(method: Method, config: Any, key: str) -> Any:
     """Give TRL's annotation, without the text that it takes from command lines.
 
     An enumeration, or a mapping written as JSON, may be any text by annotation.
     """
     hint = get_type_hints(config)[key]
     field = next(each for each in fields(config) if each.name == key)
-    if key in CHOICES[method]:
-        hint = CHOICES[method][key]
+    if key in CHOICES[method.config]:
+        hint = CHOICES[method.config][key]
     elif "choices" in field.metadata:
         choices: Any = Literal[tuple(field.metadata["choices"])]
         hint = choices | None if NoneType in get_args(hint) else choices
@@ -114,8 +113,8 @@ def _integration_faults(value: str | list[str] | None) -> Iterator[Fault]:
             yield Fault(("trainer", "report_to"), says)
 
 
-def _joint_faults(method: str, config: Any, given: Mapping[str, Any]) -> list[Fault]:
-    faults = list(dpo_contradictions(given)) if method == "grath" else []
+def _joint_faults(method: Method, config: Any, given: Mapping[str, Any]) -> list[Fault]:
+    faults = list(dpo_contradictions(given)) if method.config == "DPOConfig" else []
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
@@ -131,7 +130,7 @@ def _joint_faults(method: str, config: Any, given: Mapping[str, Any]) -> list[Fa
     return faults + [Fault(("trainer",), f"{_name(method)}: {told}") for told in sorted(given_up)]
 
 
-def _build(method: str, config: Any, given: Mapping[str, Any]) -> Any:
+def _build(method: Method, config: Any, given: Mapping[str, Any]) -> Any:
     """Build the config for its own checks, without what it does to the process.
 
     `TrainingArguments` would set up the device: it resets accelerate's state, and under
@@ -149,7 +148,7 @@ def _build(method: str, config: Any, given: Mapping[str, Any]) -> Any:
         "bf16": False,
         "fp16": False,
         "report_to": "none",
-        "eval_strategy": "epoch" if method == "ec_sft" else "no",
+        "eval_strategy": "epoch" if method.chooses_rate else "no",
         "activation_checkpointing": bool(given.get("activation_checkpointing")),
     }
     return checked(**{**{k: v for k, v in given.items() if k not in _NOT_BUILT}, **own})
@@ -179,5 +178,5 @@ def _optimiser_faults(args: Any) -> Iterator[Fault]:
         yield Fault(("trainer", "lr_scheduler_kwargs"), says)
 
 
-def _name(method: str) -> str:
-    return f"trl.{TRAINERS[method]}"
+def _name(method: Method) -> str:
+    return f"trl.{method.config}"

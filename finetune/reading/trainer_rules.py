@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from finetune.methods import Method
 from finetune.strict import Fault, Rule
 
 
@@ -28,8 +29,9 @@ _REFUSED = _by_key(
         "fsdp_config parallelism_config accelerator_config local_rank",
         "it would hide that a training diverged": "logging_nan_inf_filter",
         "how many rows make a step is part of the recipe": "auto_find_batch_size",
-        "ec_sft watches the dev loss by itself, grath has no dev rows": "eval_strategy eval_steps "
-        "eval_delay eval_on_start load_best_model_at_end metric_for_best_model greater_is_better",
+        "ec_sft watches the dev loss by itself, others have no dev rows": "eval_strategy "
+        "eval_steps eval_delay eval_on_start load_best_model_at_end metric_for_best_model "
+        "greater_is_better",
         "it would change nothing here": "do_train do_eval do_predict length_column_name",
         "it goes with the rows, which are made here": "remove_unused_columns label_names",
         "rows stay apart: what they attend to must not hang on the batch": "padding_free",
@@ -49,8 +51,6 @@ _DPO = _by_key(
 )
 _SFT = _by_key(
     {
-        "set data.learning_rates (one or more), of which the dev loss chooses": "learning_rate",
-        "early stopping saves at each epoch": "save_strategy save_steps",
         "rows stay apart: what is masked must not hang on the batch": "packing packing_strategy "
         "eval_packing",
         "the prompt is always masked, the answer never": "completion_only_loss assistant_only_loss",
@@ -59,11 +59,20 @@ _SFT = _by_key(
         "TRL gives it up in SFTTrainer": "label_smoothing_factor",
     }
 )
-REFUSED: Mapping[str, Mapping[str, str]] = {
-    "grath": {**_REFUSED, **_DPO},
-    "ec_sft": {**_REFUSED, **_SFT},
-}
-"""Method -> key of TRL's config class -> why it is not set in a recipe, and what to do."""
+_CHOSEN = _by_key(
+    {
+        "set data.learning_rates (one or more), of which the dev loss chooses": "learning_rate",
+        "early stopping saves at each epoch": "save_strategy save_steps",
+    }
+)
+_NEVER_BEST = {"save_strategy": Literal["no", "steps", "epoch"]}  # "best" needs dev rows
+
+
+def refusals(method: Method) -> dict[str, str]:
+    """Give the keys of TRL's config class that no recipe sets -> why, and what to do."""
+    own = _DPO if method.config == "DPOConfig" else _SFT
+    return {**_REFUSED, **own, **(_CHOSEN if method.chooses_rate else {})}
+
 
 RENAMED: Mapping[str, str] = {
     "warmup_ratio": "warmup_steps",  # below 1 it is a share of all steps
@@ -81,12 +90,12 @@ _Losses = Literal[
 ]  # fmt: skip
 _Divergences = Literal["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"]
 CHOICES: Mapping[str, Mapping[str, Any]] = {
-    "grath": {
+    "DPOConfig": {
         "loss_type": _Losses | list[_Losses],
         "f_divergence_type": _Divergences,
-        "save_strategy": Literal["no", "steps", "epoch"],  # "best" needs dev rows
+        **_NEVER_BEST,
     },
-    "ec_sft": {},
+    "SFTConfig": _NEVER_BEST,
 }
 """Closed sets that TRL annotates as text, and looks at when the first step is made."""
 

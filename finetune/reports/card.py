@@ -7,24 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from finetune.methods import METHODS
 from finetune.reading.recipe_file import dump_recipe
 from finetune.recipe import Recipe
 from finetune.reports.report import BASE, headline_lines
 from finetune.sources import base_of
 from finetune.stages import MERGED, Documents, Stage, facts_of
-from finetune.workspace import Workspace, write_text
+from finetune.workspace import Workspace
 from harness.errors import printable
 from harness.models import adapter_base
 from harness.run_files import StoredRun
+from harness.whole_files import write_text
 
 CARD = "README.md"
-METHODS = {
-    "grath": ("GRATH", "arXiv:2401.12292"),
-    "ec_sft": ("explanation-consistency finetuning (EC-SFT)", "arXiv:2401.13986"),
-}
-"""Name and paper of each method."""
-
-
 Runs = Mapping[str, StoredRun]
 """What base and checkpoints scored, by name."""
 
@@ -51,12 +46,13 @@ def write_cards(
 
 def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
     """Write the card as Markdown with the hub's YAML head."""
-    name, paper = METHODS[recipe.method]
+    method = METHODS[recipe.method]
     split, kept = documents.split, documents.kept
     parts = [
         _head(recipe, stage.checkpoint),
-        f"# {_plain(Path(base_of(recipe)).name)}, {stage.name} of {name}\n",
-        f"Trained from `{_plain(recipe.model.name)}` with selfcheck by {name} ({paper}).\n",
+        f"# {_plain(Path(base_of(recipe)).name)}, {stage.name} of {method.title}\n",
+        f"Trained from `{_plain(recipe.model.name)}` with selfcheck by {method.title} "
+        f"({method.paper}).\n",
         "## Data\n",
         f"{_plain(str(split.ref))}: {len(kept.docs)} documents, fingerprint of the split "
         f"`{split.fingerprint[:16]}`; {len(kept.leaked)} left out because they match a document "

@@ -9,7 +9,7 @@ from typing import Any
 
 from finetune.asking import teacher_of
 from finetune.finetuning import check_models, find_documents
-from finetune.recipe import EcSftData, GrathData, Recipe
+from finetune.recipe import Recipe, Trainings
 from finetune.scoring import evaluated_tasks, has_simulator, simulator_of
 from finetune.stages import Documents
 from finetune.teacher import Teacher
@@ -17,33 +17,18 @@ from finetune.training.footprint import Memory, count_parameters, estimate_memor
 
 
 @dataclass(frozen=True)
-class Training:
-    """Trainings that a recipe leads to.
-
-    Attributes:
-        what: for people.
-        times: how many of them.
-        rows: of one of them, at most: answers that cannot be used are dropped.
-        steps: of one of them, at most.
-    """
-
-    what: str
-    times: int
-    rows: int
-    steps: int
-
-
-@dataclass(frozen=True)
 class Planned:
     """What a recipe would do.
 
     Attributes:
+        steps: of one training, at most.
         trainable, parameters: of the model; numbers.
         scored: task -> documents.
     """
 
     documents: Documents
-    trainings: Training
+    trainings: Trainings
+    steps: int
     trainable: int
     parameters: int
     memory: Memory
@@ -62,28 +47,18 @@ def plan(recipe: Recipe) -> Planned:
     documents = find_documents(recipe, tasks)
     check_models(recipe)
     trainable, parameters = count_parameters(recipe)
+    trainings = recipe.data.trainings(len(documents.kept.docs))
     subset = recipe.score.subset
     sizes = {name: len(task.split.docs) for name, task in tasks.items()}
     return Planned(
         documents,
-        trainings(recipe, len(documents.kept.docs)),
+        trainings,
+        steps(recipe.trainer, trainings.rows),
         trainable,
         parameters,
         estimate_memory(recipe),
         {name: min(subset or size, size) for name, size in sizes.items()},
     )
-
-
-def trainings(recipe: Recipe, documents: int) -> Training:
-    """Count a recipe's trainings, with the rows and steps of one, at most."""
-    data = recipe.data
-    if isinstance(data, EcSftData):
-        rows = math.ceil(documents * (1 - data.dev)) * (1 + data.follow_ups)
-        times, what = len(data.learning_rates), "learning rates"
-    else:
-        assert isinstance(data, GrathData)
-        rows, times, what = documents, data.rounds, "rounds"
-    return Training(what, times, rows, steps(recipe.trainer, rows))
 
 
 def steps(trainer: Any, rows: int) -> int:
@@ -110,7 +85,7 @@ def lines(planned: Planned, recipe: Recipe) -> list[str]:
         f"method      {recipe.method}, {told.times} {told.what}",
         f"data        {planned.documents.split.ref}: {len(kept.docs)} documents "
         f"({len(kept.leaked)} left out, they match what is scored)",
-        f"training    at most {told.rows} rows and {told.steps} steps, {told.times} times",
+        f"training    at most {told.rows} rows and {planned.steps} steps, {told.times} times",
         f"parameters  {planned.trainable:,} of {planned.parameters:,} are trained ({share:.2%})",
         *(f"memory      {line}" for line in planned.memory.lines()),
         f"teacher     {teacher_of(recipe).label}",

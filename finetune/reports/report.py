@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from finetune.stages import Stage
-from finetune.workspace import Workspace, write_text
+from finetune.workspace import Workspace
 from harness.compare import Comparison, compare
 from harness.compare.output import WIDTH, as_csv, as_text
 from harness.errors import ComparisonError, printable
@@ -21,6 +21,7 @@ from harness.report import plain_table, show_interval, show_number
 from harness.run_files import StoredRun
 from harness.runs import Metric
 from harness.spreadsheet import guard
+from harness.whole_files import write_text
 
 BASE = "base"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from finetune.methods import METHODS
 from finetune.recipe import GrathData, Recipe
 from finetune.sources import base_of
 from finetune.training.base_model import choose_precision, lora_config
@@ -130,7 +131,7 @@ def _batch(recipe: Recipe, config: Any, longest: int | None) -> tuple[int, int]:
     window = getattr(config, "max_position_embeddings", None)
     most = recipe.trainer.get("max_length", DEFAULT_LENGTH)
     length = min(size for size in (longest, most, window, DEFAULT_LENGTH * 1024) if size)
-    return batch * (2 if recipe.method == "grath" else 1), length
+    return batch * (2 if METHODS[recipe.method].config == "DPOConfig" else 1), length
 
 
 def _has_reference(recipe: Recipe) -> bool:

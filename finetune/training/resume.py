@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import TrainingError
+from harness.whole_files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +39,7 @@ class Ledger:
     def write(self) -> None:
         """Keep it: whole, or as it was."""
         told = {name: getattr(self, name) for name in ("identity", "seconds", "peak_memory")}
-        partial = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        try:
-            partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
-            partial.replace(self.file)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_text(self.file, json.dumps(told, indent=1))
 
 
 def open_ledger(work: Path, identity: dict[str, Any]) -> Ledger:

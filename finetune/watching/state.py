@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from finetune.workspace import write_text
 from harness.errors import ConfigError
 from harness.secrets import without_secrets
+from harness.whole_files import write_text
 
 FILE = "watch.json"
 LOCK = ".watch.lock"

@@ -5,9 +5,7 @@ Rows are used again only if nothing that they depend on has changed: `key` stand
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from msgspec import Struct
 from finetune.formats import Completion, Preference, Row
 from harness.errors import DataError, TrainingError, printable
 from harness.strict_json import read_json
+from harness.whole_files import write_json_lines
 
 log = logging.getLogger(__name__)
 
@@ -84,22 +83,14 @@ def write_rows(file: Path, header: Header, rows: Sequence[Row]) -> Header:
     if len(kinds) != 1:
         raise ValueError(f"rows of one kind make a file, not {kinds or 'none'}")
     told = msgspec.structs.replace(header, kind=kinds[0], rows=len(rows))
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as lines:
-            for one in [told, *rows]:
-                lines.write(json.dumps(msgspec.to_builtins(one)) + "\n")  # half surrogates, too
-            lines.flush()
-            os.fsync(lines.fileno())
-        partial.replace(file)
+        write_json_lines(file, [told, *rows])
     except OSError as err:
         raise TrainingError(
             f"{file}: training rows cannot be written: {err.strerror or err}. Make room or take "
             "another folder, and run the same again: what the teacher answered is kept"
         ) from err
-    finally:
-        partial.unlink(missing_ok=True)
     return told
 
 

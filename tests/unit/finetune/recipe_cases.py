@@ -66,7 +66,7 @@ LEAST = {
     "method": "grath",
     "model": {"name": "m", "chat_template": False},
     "data": {"questions": "q"},
-    "score": {"tasks": ["t"]},
+    "score": {"tasks": ["selfcheck_truthfulqa_mc1"]},
 }
 
 

@@ -31,7 +31,8 @@ PLAIN = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 ARGS = st.dictionaries(TEXT, PLAIN, max_size=3).filter(lambda args: without_secrets(args) == args)
-ASKEDS = st.builds(Asked, model=TEXT, args=ARGS, chat_template=st.booleans())
+BACKENDS = st.sampled_from(["hf", "vllm", "planted", "local-chat-completions"])
+ASKEDS = st.builds(Asked, model=BACKENDS, args=ARGS, chat_template=st.booleans())
 ADAPTERS = st.builds(
     Adapter,
     r=COUNTS,
@@ -56,10 +57,12 @@ COMMON: dict[str, Any] = {
     "subset_seed": SEEDS,
 }
 RATES = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+PATTERNS = ["selfcheck_truthfulqa_mc1", "selfcheck-truthfulqa", "retention_*", "*", "sample_[a-q]*"]
+TASKS = st.lists(st.sampled_from(PATTERNS), min_size=1, unique=True).map(tuple)
 SCORES = st.builds(
     Score,
-    tasks=NAMES,
-    retention=NAMES | st.just(()),
+    tasks=TASKS,
+    retention=TASKS | st.just(()),
     subset=st.none() | COUNTS,
     subset_seed=SEEDS,
     simulator=st.none() | ASKEDS,

@@ -223,6 +223,18 @@ def test_read_recipe_columns_that_the_kind_does_not_take_are_refused(
     assert says in told
 
 
+def test_read_recipe_unknown_tasks_and_backends_are_told_together(tmp_path: Path) -> None:
+    told = changed(GRATH, "score.tasks", ["selfcheck-truthful", "selfcheck_truthfulqa_mc1", "mmlu"])
+    told = changed(changed(told, "score.retention", ["retention_no*"]), "teacher.model", "fh")
+    found = [line.split(": ", 1)[1] for line in faults(write(tmp_path, told))]
+    assert [line.split(". ")[0] for line in found] == [
+        "teacher.model: unknown model: got 'fh'",
+        "score.tasks: unknown task: got 'selfcheck-truthful'",
+        "score.tasks: unknown task: got 'mmlu'",
+        "score.retention: unknown task: got 'retention_no*'",
+    ]
+
+
 @pytest.mark.parametrize("asked", ["teacher", "score.simulator"])
 def test_read_recipe_secret_among_arguments_is_refused_and_not_repeated(
     tmp_path: Path, asked: str

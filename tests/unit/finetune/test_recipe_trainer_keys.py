@@ -10,29 +10,30 @@ import pytest
 import trl
 from accelerate.state import AcceleratorState, PartialState
 
-from finetune.reading.trainer_keys import TRAINERS, trainer_faults
-from finetune.reading.trainer_rules import CHOICES, LIMITS, REFUSED, RENAMED
+from finetune.methods import METHODS as KNOWN
+from finetune.reading.trainer_keys import trainer_faults
+from finetune.reading.trainer_rules import CHOICES, LIMITS, RENAMED, refusals
 from finetune.strict import show
 from finetune.training.trl_config import EARLY_STOPPING
 from tests.unit.finetune.recipe_cases import GRATH, changed, only_fault, write
 
-METHODS = sorted(TRAINERS)
+METHODS = sorted(KNOWN)
 
 
 def told(method: str, given: dict[str, Any]) -> list[str]:
-    return [f"{show(fault.place)}: {fault.says}" for fault in trainer_faults(method, given)]
+    return [f"{show(fault.place)}: {fault.says}" for fault in trainer_faults(KNOWN[method], given)]
 
 
 def names(method: str) -> set[str]:
-    return {each.name for each in fields(getattr(trl, TRAINERS[method])) if each.init}
+    return {each.name for each in fields(getattr(trl, KNOWN[method].config)) if each.init}
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trainer_faults_every_default_of_trl_is_taken(method: str) -> None:
     defaults = {
         each.name: each.default if each.default is not MISSING else each.default_factory()
-        for each in fields(getattr(trl, TRAINERS[method]))
-        if each.init and each.name not in REFUSED[method]
+        for each in fields(getattr(trl, KNOWN[method].config))
+        if each.init and each.name not in refusals(KNOWN[method])
     }
     idle = {"discopop_tau", "f_alpha_divergence_coef"}  # do nothing beside the other defaults
     given = {key: value for key, value in defaults.items() if key not in idle}
@@ -110,9 +111,11 @@ def test_trainer_faults_wrong_key_or_value_is_told_with_the_way_out(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trainer_faults_each_refused_key_is_one_of_trl_and_is_refused(method: str) -> None:
-    assert set(REFUSED[method]) <= names(method)
-    found = told(method, dict.fromkeys(REFUSED[method]))
-    assert [line.split(":")[0] for line in found] == [f"trainer.{key}" for key in REFUSED[method]]
+    assert set(refusals(KNOWN[method])) <= names(method)
+    found = told(method, dict.fromkeys(refusals(KNOWN[method])))
+    assert [line.split(":")[0] for line in found] == [
+        f"trainer.{key}" for key in refusals(KNOWN[method])
+    ]
 
 
 def test_trainer_faults_all_keys_are_told_at_once() -> None:
@@ -161,8 +164,8 @@ def test_trainer_faults_leaves_the_process_and_the_folder_as_they_were(
 
 def test_trainer_rules_what_the_trainer_sets_over_a_recipe_is_refused_in_it() -> None:
     always = {"output_dir", "seed", "data_seed", "bf16", "fp16", "logging_nan_inf_filter"}
-    assert always <= set(REFUSED["grath"])
-    assert {*always, *EARLY_STOPPING, "learning_rate"} <= set(REFUSED["ec_sft"])
+    assert always <= set(refusals(KNOWN["grath"]))
+    assert {*always, *EARLY_STOPPING, "learning_rate"} <= set(refusals(KNOWN["ec_sft"]))
 
 
 def test_trainer_rules_name_keys_that_trl_has() -> None:
@@ -170,16 +173,16 @@ def test_trainer_rules_name_keys_that_trl_has() -> None:
     assert set(LIMITS) <= known
     assert set(RENAMED.values()) <= known
     assert not set(RENAMED) & known
-    assert all(set(CHOICES[method]) <= names(method) for method in METHODS)
+    assert all(set(CHOICES[KNOWN[method].config]) <= names(method) for method in METHODS)
 
 
 def test_trainer_rules_choices_are_those_that_trl_documents() -> None:
     says = {each.name: each.metadata["help"] for each in fields(trl.DPOConfig) if each.init}
-    losses, _ = get_args(CHOICES["grath"]["loss_type"])
+    losses, _ = get_args(CHOICES["DPOConfig"]["loss_type"])
     assert set(get_args(losses)) == set(re.findall(r"`'(\w+)'`", says["loss_type"]))
     divergences, _ = says["f_divergence_type"].split("Only the loss types")
     documented = set(re.findall(r"`(\w+)`", divergences))
-    assert set(get_args(CHOICES["grath"]["f_divergence_type"])) == documented
+    assert set(get_args(CHOICES["DPOConfig"]["f_divergence_type"])) == documented
 
 
 def test_read_recipe_dropout_that_dpo_turns_off_is_refused(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_write_full_disk_leaves_the_older_file_and_no_part(file, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("finetune.writing.row_files.os.fsync", full)
+    monkeypatch.setattr("harness.whole_files.os.fsync", full)
     with pytest.raises(TrainingError, match=r"No space left on device.*kept") as caught:
         write_rows(file, header(name="other"), COMPLETIONS)
     assert str(caught.value).startswith(str(file))
