@@ -32,7 +32,10 @@ LORA = LoraConfig(
 )
 
 # trl 1.16 calls transformers 5.23 by names that version 6 will drop; theirs to mend
-pytestmark = pytest.mark.filterwarnings("ignore:`gradient_checkpointing:FutureWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:`gradient_checkpointing:FutureWarning"),
+]
 
 
 class Trained(NamedTuple):
@@ -182,7 +185,6 @@ def test_score_callback_between_backward_passes_leaves_gradients(model_folder, t
     assert steps_of(tmp_path / "runs") == [0, 1, 2]  # the steps done when half a batch is
 
 
-@pytest.mark.slow
 def test_score_callback_after_a_resume_scores_no_step_twice(model_folder, tmp_path):
     saving = {"save_strategy": "steps", "save_steps": 1}
     runs, folder = tmp_path / "runs", tmp_path / "training"

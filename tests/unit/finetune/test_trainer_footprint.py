@@ -17,6 +17,8 @@ from harness.errors import ConfigError, ModelError
 from tests.tiny import byte_tokenizer, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import ADAPTER, recipe, run
 
+pytestmark = pytest.mark.slow
+
 MB = 1_000_000
 
 
@@ -145,7 +147,6 @@ print(trained.peak_memory - before, estimate_memory(told, longest=40).total)
 """
 
 
-@pytest.mark.slow
 def test_estimate_memory_is_of_the_size_that_is_measured(tmp_path: Path):
     """Loosely: the process keeps what it freed, and a checkpoint is a second copy for a moment."""
     model = save_wide_llama(tmp_path / "model")

@@ -14,6 +14,8 @@ from finetune.trainer import Start
 from tests.tiny import save_tiny_llama
 from tests.trainings import ADAPTER, build, recipe, run
 
+pytestmark = pytest.mark.slow
+
 BETA = 0.1  # trl's default
 
 

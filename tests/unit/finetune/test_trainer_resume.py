@@ -19,6 +19,8 @@ from harness.errors import TrainingError
 from tests.tiny import save_tiny_llama
 from tests.trainings import ADAPTER, completions, equal, recipe, run
 
+pytestmark = pytest.mark.slow
+
 STEPS = 8  # 2 epochs of 8 rows, 2 at a time
 OFTEN = {"save_steps": 1}
 

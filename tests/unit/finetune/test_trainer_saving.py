@@ -23,6 +23,8 @@ from harness.models import adapter_base
 from tests.tiny import CHAT_TEMPLATE, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import equal, recipe, run, weights
 
+pytestmark = pytest.mark.slow
+
 TOKENIZER = {"chat_template.jinja", "tokenizer.json", "tokenizer_config.json"}
 
 
