@@ -60,7 +60,25 @@ class Preference(Struct, frozen=True, forbid_unknown_fields=True):
         return {"prompt": prompt, "chosen": f" {self.chosen}", "rejected": f" {self.rejected}"}
 
 
-Row = Completion | Preference
+class Lesson(Struct, frozen=True, forbid_unknown_fields=True):
+    """Two things to learn of a question, whose losses are weighed against each other.
+
+    Attributes:
+        answering: the question, and its answer.
+        explaining: the question put otherwise, and an explanation; None: the answer alone is
+            learnt.
+    """
+
+    answering: Completion
+    explaining: Completion | None
+
+    @property
+    def origin(self) -> str:
+        """Hash of the document that it was made from."""
+        return self.answering.origin
+
+
+Row = Completion | Preference | Lesson
 
 
 def for_trl(rows: Iterable[Row], chat_template: bool) -> list[dict[str, Any]]:

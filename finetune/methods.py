@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from finetune.recipe import Data, EcSftData, GrathData, Name
+from finetune.recipe import (
+    Architecture,
+    Data,
+    DistillData,
+    EcSftData,
+    GrathData,
+    LaffiData,
+    Name,
+)
 
-Config = Literal["DPOConfig", "SFTConfig"]
+Config = Literal["DPOConfig", "SFTConfig", "Seq2SeqTrainingArguments"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,25 +27,43 @@ class Method:
         title: for people.
         paper: where it was published.
         data: the kind of its recipes' `data`.
-        config: TRL's config class, which takes `trainer`.
+        configs: architecture that it can train -> the config class that takes `trainer`: TRL's,
+            or transformers' own.
         chooses_rate: whether it chooses among learning rates by the loss on rows kept for that.
     """
 
     title: str
     paper: str
     data: type[Data]
-    config: Config
+    configs: Mapping[Architecture, Config]
     chooses_rate: bool = False
 
 
 METHODS: Mapping[Name, Method] = {
-    "grath": Method(title="GRATH", paper="arXiv:2401.12292", data=GrathData, config="DPOConfig"),
+    "grath": Method(
+        title="GRATH",
+        paper="arXiv:2401.12292",
+        data=GrathData,
+        configs={"causal": "DPOConfig"},
+    ),
     "ec_sft": Method(
         title="explanation-consistency finetuning (EC-SFT)",
         paper="arXiv:2401.13986",
         data=EcSftData,
-        config="SFTConfig",
+        configs={"causal": "SFTConfig"},
         chooses_rate=True,
+    ),
+    "laffi": Method(
+        title="learning from natural-language feedback (LaFFi)",
+        paper="arXiv:2401.00907",
+        data=LaffiData,
+        configs={"causal": "SFTConfig"},
+    ),
+    "distill": Method(
+        title="explanation distillation",
+        paper="arXiv:2210.06726",
+        data=DistillData,
+        configs={"causal": "SFTConfig", "seq2seq": "Seq2SeqTrainingArguments"},
     ),
 }
 """By the names that recipes have for them."""

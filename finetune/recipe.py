@@ -29,6 +29,8 @@ DevShare: TypeAlias = Annotated[
     float, Rule(lambda x: 0 < x < 0.5, "a number above 0 and below 0.5")
 ]
 FollowUps: TypeAlias = Annotated[int, Rule(lambda n: 1 <= n <= 100, "a whole number from 1 to 100")]
+Fraction: TypeAlias = Annotated[float, Rule(lambda x: 0 <= x <= 1, "a number from 0 to 1")]
+Alpha: TypeAlias = Annotated[float, Rule(lambda x: 0 < x < 1, "a number above 0 and below 1")]
 Rate: TypeAlias = Annotated[float, Rule(lambda x: x > 0, "a number above 0")]
 Rates: TypeAlias = Annotated[
     Sequence[Rate], Rule(lambda r: r and _distinct(r), "a list of different numbers above 0")
@@ -65,12 +67,33 @@ class Adapter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scratch:
+    """Random weights: a model that knows nothing yet.
+
+    Attributes:
+        type: transformers' name of the architecture ("t5", "llama", ...).
+        config: arguments of its configuration class; the size of the vocabulary and the special
+            tokens are the tokenizer's.
+        seed: of the weights.
+    """
+
+    type: Text
+    config: Mapping[str, Any] = field(default_factory=dict)
+    seed: Seed = 0
+
+
+Architecture: TypeAlias = Literal["causal", "seq2seq"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """What is trained.
 
     Attributes:
-        name: on the hub, a folder, or "demo-model".
+        name: on the hub, a folder, or "demo-model"; with `scratch` its tokenizer alone is taken.
         revision: on the hub.
+        architecture: "causal" (decoder only) or "seq2seq" (encoder and decoder: T5, BART).
+        scratch: random weights instead of those of `name`.
         dtype: of the weights; "auto": bfloat16 where the device computes in it, else float32.
         chat_template: whether it is trained and scored through its chat template.
         adapter: a LoRA adapter; null: all weights are trained.
@@ -79,13 +102,15 @@ class Model:
 
     name: Text
     revision: Text = "main"
+    architecture: Architecture = "causal"
+    scratch: Scratch | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     chat_template: bool
     adapter: Adapter | None = field(default_factory=Adapter)
     merge: bool = False
 
 
-Name: TypeAlias = Literal["grath", "ec_sft"]
+Name: TypeAlias = Literal["grath", "ec_sft", "laffi", "distill"]
 """The name of a method (`finetune.methods`)."""
 
 
@@ -128,6 +153,11 @@ class Data(ABC):
         """The split."""
         return DataRef(self.questions, self.split, self.config, self.revision)
 
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether the teacher writes anything."""
+        return True
+
     @abstractmethod
     def trainings(self, documents: int) -> Trainings:
         """Count what is trained on so many documents."""
@@ -153,12 +183,23 @@ class GrathData(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EcSftData(Data):
-    """Of explanation-consistency finetuning.
+class PosedData(Data):
+    """Questions that stand on their own.
 
     Attributes:
         kind: of the questions: "yes_no" or "options" (`harness.domains.QUESTIONS`).
         columns: of the data set, as that kind takes them; null: its own defaults.
+    """
+
+    kind: Literal["yes_no", "options"]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcSftData(PosedData):
+    """Of explanation-consistency finetuning.
+
+    Attributes:
         explanation: column of explanations; null: the teacher writes them, and those whose answer
             is wrong are dropped.
         follow_ups: how many the teacher is asked to write to each question.
@@ -167,8 +208,6 @@ class EcSftData(Data):
         learning_rates: tried in turn; that of the lowest dev loss is taken.
     """
 
-    kind: Literal["yes_no", "options"]
-    columns: Mapping[str, Any] = field(default_factory=dict)
     explanation: Text | None = None
     follow_ups: FollowUps = 10
     dev: DevShare = 0.1
@@ -178,6 +217,83 @@ class EcSftData(Data):
         """Count the learning rates; of each document not kept for the dev loss all its rows."""
         rows = math.ceil(documents * (1 - self.dev)) * (1 + self.follow_ups)
         return Trainings("learning rates", len(self.learning_rates), rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaffiData(Data):
+    """Of learning from feedback (LaFFi): questions over a passage.
+
+    Attributes:
+        context: column of passages.
+        answers: column of right answers, as in SQuAD: {"text": [...]}, empty if there is none.
+        annotations: file of feedback by people (`selfcheck annotate`).
+        human_fraction: share of the documents whose feedback is theirs; a larger share has the
+            documents of a smaller one, too.
+        annotator: of the rest: "ai" (the teacher, which sees the right answers) or "templated"
+            (rules).
+    """
+
+    context: Text = "context"
+    answers: Text = "answers"
+    annotations: Text | None = None
+    human_fraction: Fraction = 0.0
+    annotator: Literal["ai", "templated"] = "ai"
+
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether the teacher writes anything."""
+        return self.annotator == "ai" and self.human_fraction < 1
+
+    def trainings(self, documents: int) -> Trainings:
+        """Count plain finetuning and LaFFi; of each document a row."""
+        return Trainings("methods (plain SFT, LaFFi)", 2, documents)
+
+
+Objective: TypeAlias = Literal["mt_re", "mt_ra", "mt_cot"]
+Objectives: TypeAlias = Annotated[
+    Sequence[Objective],
+    Rule(lambda o: o and _distinct(o), "a list of different ones of mt_re, mt_ra, mt_cot"),
+]
+Control: TypeAlias = Literal["answer_only", "shuffled"]
+Controls: TypeAlias = Annotated[
+    Sequence[Control], Rule(_distinct, "a list of different ones of answer_only, shuffled")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillData(PosedData):
+    """Of explanation distillation.
+
+    Attributes:
+        explanations: who explains, and how: "cote" (the teacher thinks step by step; kept only if
+            its answer is right), "rp" (it gives reasons for the right answer), "crop" (the first,
+            or else the second), "given" (the data set has them).
+        explanation: column of those that are given.
+        teacher_answer: column of the answer, as in the column of right answers, of whoever gave
+            them: those of wrong answers are dropped; null: all are taken.
+        objectives: "mt_re" (answer; explanation), "mt_ra" (answer; answer because explanation),
+            "mt_cot" (answer; explanation, so the answer is); a training each, the last one is the
+            result.
+        controls: "answer_only" (no explanation), "shuffled" (the last objective with explanations
+            of other questions); a training each.
+        alpha: weight of the loss on the answer; that on the explanation has 1 - alpha.
+    """
+
+    explanations: Literal["cote", "rp", "crop", "given"] = "crop"
+    explanation: Text | None = None
+    teacher_answer: Text | None = None
+    objectives: Objectives = ("mt_cot",)
+    controls: Controls = ("answer_only", "shuffled")
+    alpha: Alpha = 0.5
+
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether the teacher writes anything."""
+        return self.explanations != "given"
+
+    def trainings(self, documents: int) -> Trainings:
+        """Count objectives and controls; of each document a row."""
+        return Trainings("objectives", len(self.objectives) + len(self.controls), documents)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +341,7 @@ class Recipe:
         method: one of `finetune.methods.METHODS`.
         seed: of everything that is drawn at random.
         teacher: who writes the training set; null: the model itself, as it is at the time.
-        trainer: arguments of TRL's config class (`trl.DPOConfig`, `trl.SFTConfig`).
+        trainer: arguments of TRL's config class (`finetune.methods.Method.config`).
     """
 
     method: Name

@@ -15,7 +15,7 @@ from finetune.methods import METHODS
 from finetune.reading import strict_yaml
 from finetune.reading.overrides import Override, apply_overrides, parse_overrides, source_of
 from finetune.reading.trainer_keys import trainer_faults
-from finetune.recipe import DEMO_MODEL, Asked, EcSftData, Model, Name, Recipe, Score
+from finetune.recipe import DEMO_MODEL, Asked, Model, Name, PosedData, Recipe, Score
 from finetune.strict import Fault, Place, Reader, show
 from harness.domains import QUESTIONS, build_questions
 from harness.errors import ConfigError, printable, unknown
@@ -119,7 +119,7 @@ def _contradictions(place: Place, part: Any) -> Iterator[Fault]:
                 f"is {adapter.dropout:g}, but trl.DPOConfig.disable_dropout, true by default, "
                 "turns it off: leave it out, or set trainer.disable_dropout: false",
             )
-    elif isinstance(part, EcSftData):
+    elif isinstance(part, PosedData):
         yield from _column_faults((*place, "columns"), part)
     elif isinstance(part, Score):
         manager = build_manager()
@@ -152,7 +152,7 @@ def _backend_faults(place: Place, model: str) -> Iterator[Fault]:
         yield Fault(place, str(err))
 
 
-def _column_faults(place: Place, data: EcSftData) -> Iterator[Fault]:
+def _column_faults(place: Place, data: PosedData) -> Iterator[Fault]:
     roles = inspect.signature(QUESTIONS[data.kind]).parameters
     strange = [role for role in data.columns if role not in roles]
     for role in strange:

@@ -74,7 +74,7 @@ def describe(
     recipe: Recipe,
     name: str,
     documents: Documents,
-    teacher: Teacher,
+    teacher: Teacher | None,
     prompts: Prompts,
     others: Mapping[str, Any],
 ) -> Header:
@@ -82,13 +82,15 @@ def describe(
 
     Args:
         name: of the rows.
+        teacher: None: nobody was asked.
         others: what else they depend on (JSON-able).
     """
     split, kept = documents.split, documents.kept
+    identity = teacher.identity() if teacher else ""
     key = {
         "documents": kept.hashes,
         "evaluated": sorted(one.fingerprint for one in documents.evaluated),
-        "teacher": teacher.identity(),
+        "teacher": identity,
         "prompts": prompts.digest,
         **others,
     }
@@ -96,8 +98,8 @@ def describe(
         method=recipe.method,
         name=name,
         data=split.describe(),
-        teacher=teacher.label,
-        teacher_identity=teacher.identity(),
+        teacher=teacher.label if teacher else "none",
+        teacher_identity=identity,
         prompts=prompts.digest,
         documents=len(kept.docs),
         dropped={},

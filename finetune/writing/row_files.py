@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from finetune.formats import Completion, Preference, Row
+from finetune.formats import Completion, Lesson, Preference, Row
 from harness.errors import DataError, TrainingError, printable
 from harness.strict_json import read_json
 from harness.whole_files import write_json_lines
@@ -23,8 +23,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 FORMAT = "selfcheck training rows 1"
-Kind = Literal["completion", "preference"]
-KINDS: Mapping[Kind, type[Row]] = {"completion": Completion, "preference": Preference}
+Kind = Literal["completion", "preference", "lesson"]
+KINDS: Mapping[Kind, type[Row]] = {
+    "completion": Completion,
+    "preference": Preference,
+    "lesson": Lesson,
+}
 
 
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
