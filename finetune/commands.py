@@ -1,4 +1,4 @@
-"""The commands `selfcheck finetune` and `selfcheck watch`, and the boards that they end with."""
+"""The commands `selfcheck finetune`, `watch` (and the boards that they end with), `annotate`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from finetune.annotate_command import add_annotate
+from finetune.annotate_command import annotate as export_or_import
 from finetune.finetune_command import add_finetune
 from finetune.finetune_command import finetune as train_and_score
 from finetune.watching.command import add_watch
@@ -18,15 +20,16 @@ def register(subparsers: Any) -> None:
     """Add the subcommands."""
     add_finetune(subparsers, finetune)
     add_watch(subparsers, watch)
+    add_annotate(subparsers, annotate)
 
 
 def finetune(args: argparse.Namespace, rest: list[str]) -> int:
-    """Train by a recipe, score, compare, and make a board of base and checkpoints."""
+    """Train by a recipe, once or as a sweep, score, compare, and make a board."""
     _be_told()
-    status, runs, folder = train_and_score(args)
-    if runs:
-        write_board(runs, folder / "board")
-    return status
+    done = train_and_score(args)
+    if done.runs:
+        write_board(done.runs, done.folder / "board", done.compared)
+    return done.status
 
 
 def watch(args: argparse.Namespace, rest: list[str]) -> int:
@@ -35,12 +38,21 @@ def watch(args: argparse.Namespace, rest: list[str]) -> int:
     return watch_and_score(args, lambda runs: write_board(runs, args.output / "board"))
 
 
+def annotate(args: argparse.Namespace, rest: list[str]) -> int:
+    """Write answers for people to annotate, or put their annotations together."""
+    _be_told()
+    return export_or_import(args)
+
+
 def _be_told() -> None:
     logging.getLogger("finetune").setLevel(logging.INFO)
 
 
-def write_board(runs: Mapping[str, Path], folder: Path) -> None:
-    """Make a board of runs, the first of which is the base, and show it.
+def write_board(runs: Mapping[str, Path], folder: Path, compared: bool = True) -> None:
+    """Make a board of runs, and show it.
+
+    Args:
+        compared: whether the first is the base of all others; else it has no deltas.
 
     Raises:
         ComparisonError, RecordError: the runs make no board.
@@ -52,7 +64,7 @@ def write_board(runs: Mapping[str, Path], folder: Path) -> None:
     from leaderboards.folder import write_board as write
     from leaderboards.markdown import one_line, ranking_table
 
-    base = next(iter(runs))
+    base = next(iter(runs)) if compared else None
     entries = [Entry(name, [read_run(run, name)]) for name, run in runs.items()]
     board = build_board(entries, base)
     write(board, folder)

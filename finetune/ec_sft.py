@@ -20,7 +20,6 @@ from finetune.teacher import Teacher, hold, require_rows
 from finetune.trainer import Start
 from finetune.workspace import Workspace
 from finetune.writing.consistent_answers import (
-    Starter,
     by_question,
     completions,
     consistency_prompts,
@@ -30,6 +29,7 @@ from finetune.writing.consistent_answers import (
 )
 from finetune.writing.made_rows import Made, describe, make_once
 from finetune.writing.prompt_files import Prompts
+from finetune.writing.teacher_answers import NO_EXPLANATION, Answered, Reasoned
 from harness.domains import Questions, build_questions
 from harness.errors import DataError
 from harness.selection import draw_subset
@@ -37,7 +37,6 @@ from harness.selection import draw_subset
 log = logging.getLogger(__name__)
 
 LEAKED = "matches what is scored"
-NO_EXPLANATION = "no explanation"
 
 
 def problem(recipe: Recipe, doc: Mapping[str, Any]) -> str | None:
@@ -113,7 +112,7 @@ def ask_teacher(data: EcSftData, documents: Documents, teacher: Teacher, prompts
 
 def find_starters(
     data: EcSftData, documents: Documents, teacher: Teacher, prompts: Prompts
-) -> tuple[dict[str, Starter], Counter[str]]:
+) -> tuple[dict[str, Reasoned], Counter[str]]:
     """Give the questions with an explanation: hash -> starter; and why others have none."""
     questions = _questions(data)
     docs = dict(zip(documents.kept.hashes, documents.kept.docs, strict=True))
@@ -124,7 +123,7 @@ def find_starters(
         reads = hold(
             teacher,
             {
-                digest: partial(explain, questions.posed(doc), questions.gold(doc), prompts)
+                digest: partial(explain, Answered.of(doc, questions), prompts)
                 for digest, doc in docs.items()
             },
         )

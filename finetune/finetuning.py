@@ -15,11 +15,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from finetune import ec_sft, grath
+from finetune import distill, ec_sft, grath, laffi
+from finetune.beside import BASE
 from finetune.recipe import Name, Recipe
 from finetune.reports.card import write_cards
 from finetune.reports.notes import notes_on
-from finetune.reports.report import BASE, Report, build_report, write_report
+from finetune.reports.report import Report, build_report, write_report
 from finetune.scoring import (
     evaluated_splits,
     evaluated_tasks,
@@ -30,6 +31,7 @@ from finetune.split import guard
 from finetune.stages import Documents, Stage, merge_once
 from finetune.teacher import FEWEST
 from finetune.trainer import require_one_device_each
+from finetune.training.architectures import check_architecture
 from finetune.training.base_model import choose_precision, load_tokenizer
 from finetune.workspace import Workspace, check_free, open_workspace
 from harness.base_task import SelfcheckTask
@@ -54,7 +56,12 @@ class Module(Protocol):
         """Say what keeps a document from being used, or None."""
 
 
-MODULES: Mapping[Name, Module] = {"grath": grath, "ec_sft": ec_sft}
+MODULES: Mapping[Name, Module] = {
+    "grath": grath,
+    "ec_sft": ec_sft,
+    "laffi": laffi,
+    "distill": distill,
+}
 WAIT = 7 * 24 * 3600
 """Seconds that processes wait for each other, unless `trainer.ddp_timeout` says otherwise."""
 
@@ -82,7 +89,7 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
     tasks = evaluated_tasks(recipe)
     documents = find_documents(recipe, tasks)
     check_models(recipe)
-    state = _processes(recipe)
+    state = processes(recipe)
     with _workspace(folder, recipe, state) as workspace:
         stages = MODULES[recipe.method].train(recipe, workspace, documents)
         if recipe.model.merge:
@@ -105,14 +112,17 @@ def check_models(recipe: Recipe) -> None:
     """Check what can be known of the models before one is loaded.
 
     Raises:
-        ConfigError: several GPUs are visible to one process.
-        ModelError: the tokenizer cannot be loaded, or its chat template cannot be trained with.
+        ConfigError: several GPUs are visible to one process, or the model is of another
+            architecture than the recipe says.
+        ModelError: its configuration or tokenizer cannot be loaded, or its chat template cannot be
+            trained with.
     """
     require_one_device_each(recipe)
+    check_architecture(recipe)
     load_tokenizer(recipe)
 
 
-def _processes(recipe: Recipe) -> Any:
+def processes(recipe: Recipe) -> Any:
     """Meet the other processes; one of them may work for hours while the others wait."""
     from accelerate import PartialState
 
@@ -182,7 +192,12 @@ def _write(
         "documents": len(documents.kept.docs),
         "leaked": [asdict(leak) for leak in documents.kept.leaked],
         "stages": [
-            {"name": stage.name, "checkpoint": str(stage.checkpoint), "facts": dict(stage.facts)}
+            {
+                "name": stage.name,
+                "checkpoint": str(stage.checkpoint),
+                "facts": dict(stage.facts),
+                "baseline": stage.baseline,
+            }
             for stage in report.stages
         ],
         "runs": {name: run.id for name, run in report.runs.items()},

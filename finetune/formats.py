@@ -81,7 +81,7 @@ class Lesson(Struct, frozen=True, forbid_unknown_fields=True):
 Row = Completion | Preference | Lesson
 
 
-def for_trl(rows: Iterable[Row], chat_template: bool) -> list[dict[str, Any]]:
+def for_trl(rows: Iterable[Completion | Preference], chat_template: bool) -> list[dict[str, Any]]:
     """Give rows as TRL's trainers take them."""
     return [row.for_trl(chat_template) for row in rows]
 

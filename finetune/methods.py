@@ -14,6 +14,7 @@ from finetune.recipe import (
     GrathData,
     LaffiData,
     Name,
+    Recipe,
 )
 
 Config = Literal["DPOConfig", "SFTConfig", "Seq2SeqTrainingArguments"]
@@ -30,6 +31,7 @@ class Method:
         configs: architecture that it can train -> the config class that takes `trainer`: TRL's,
             or transformers' own.
         chooses_rate: whether it chooses among learning rates by the loss on rows kept for that.
+        compares: whether its trainings are on the same documents, for as many steps.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Method:
     data: type[Data]
     configs: Mapping[Architecture, Config]
     chooses_rate: bool = False
+    compares: bool = False
 
 
 METHODS: Mapping[Name, Method] = {
@@ -58,12 +61,19 @@ METHODS: Mapping[Name, Method] = {
         paper="arXiv:2401.00907",
         data=LaffiData,
         configs={"causal": "SFTConfig"},
+        compares=True,
     ),
     "distill": Method(
         title="explanation distillation",
         paper="arXiv:2210.06726",
         data=DistillData,
         configs={"causal": "SFTConfig", "seq2seq": "Seq2SeqTrainingArguments"},
+        compares=True,
     ),
 }
 """By the names that recipes have for them."""
+
+
+def config_of(recipe: Recipe) -> Config:
+    """Name the config class that takes the recipe's `trainer`."""
+    return METHODS[recipe.method].configs[recipe.model.architecture]

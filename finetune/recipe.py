@@ -246,7 +246,7 @@ class LaffiData(Data):
 
     def trainings(self, documents: int) -> Trainings:
         """Count plain finetuning and LaFFi; of each document a row."""
-        return Trainings("methods (plain SFT, LaFFi)", 2, documents)
+        return Trainings("methods (plain SFT and LaFFi)", 2, documents)
 
 
 Objective: TypeAlias = Literal["mt_re", "mt_ra", "mt_cot"]
@@ -293,7 +293,9 @@ class DistillData(PosedData):
 
     def trainings(self, documents: int) -> Trainings:
         """Count objectives and controls; of each document a row."""
-        return Trainings("objectives", len(self.objectives) + len(self.controls), documents)
+        return Trainings(
+            "objectives and controls", len(self.objectives) + len(self.controls), documents
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +343,7 @@ class Recipe:
         method: one of `finetune.methods.METHODS`.
         seed: of everything that is drawn at random.
         teacher: who writes the training set; null: the model itself, as it is at the time.
-        trainer: arguments of TRL's config class (`finetune.methods.Method.config`).
+        trainer: arguments of the trainer's config class (`finetune.methods.Method.configs`).
     """
 
     method: Name

@@ -75,7 +75,7 @@ def score(recipe: Recipe, checkpoint: str | Path, folder: Path) -> StoredRun | N
         ModelError: the model cannot be loaded, or cannot do what was asked.
         TrainingError: the run that is there is of other weights.
     """
-    owner, scored = folder.with_name(f"{folder.name}.model"), identity(checkpoint)
+    owner, scored = owner_of(folder), identity(checkpoint)
     if (folder / RECORD).is_file():
         if owner.is_file() and owner.read_text(encoding="utf-8") != scored:
             raise TrainingError(
@@ -93,6 +93,11 @@ def score(recipe: Recipe, checkpoint: str | Path, folder: Path) -> StoredRun | N
     write_text(owner, scored)
     write_run(run, folder)
     return read_run(folder)
+
+
+def owner_of(run: Path) -> Path:
+    """Give the file that says whose scores a run holds: `finetune.checkpoints.identity`."""
+    return run.with_name(f"{run.name}.model")
 
 
 def _metadata(recipe: Recipe) -> dict[str, Any]:

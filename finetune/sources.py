@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from finetune.recipe import DEMO_MODEL, Recipe
+from finetune.scratch import scratch_model
 from harness.errors import ConfigError
 from harness.models import ADAPTER_CONFIG, demo_model
 
@@ -13,11 +14,22 @@ from harness.models import ADAPTER_CONFIG, demo_model
 def base_of(recipe: Recipe) -> str:
     """Give the model before training: a name on the hub, or an absolute path.
 
+    Random weights are made on the first call, and kept.
+
     Raises:
-        ConfigError: it is the folder of an adapter, or a path where there is no folder.
-        ModelError: the demonstration model cannot be had.
+        ConfigError: it is the folder of an adapter, or a path where there is no folder; or random
+            weights cannot be made as they are asked for.
+        ModelError: the demonstration model, or the tokenizer of random weights, cannot be had; or
+            these cannot be written.
     """
-    name = recipe.model.name
+    named = _named(recipe.model.name)
+    if recipe.model.scratch is None:
+        return named
+    return str(scratch_model(recipe.model.scratch, recipe.model.architecture, named))
+
+
+def _named(name: str) -> str:
+    """Give what `model.name` is loaded by."""
     if name == DEMO_MODEL:
         return _demo_model()
     folder = Path(name).expanduser()

@@ -1,4 +1,4 @@
-"""Train a model on rows, by SFT or DPO: a new adapter, an adapter trained on, or all weights.
+"""Train a model on rows: a new adapter, an adapter trained on, or all weights.
 
 A stopped training goes on by the same call and ends with the same weights as one that was not
 stopped. Finished weights are complete or not there.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finetune.formats import Row
 from finetune.recipe import Recipe
+from finetune.training.fitting import fit_together as fit_together  # of trainings to be compared
 from harness.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
@@ -90,9 +91,11 @@ def train(  # noqa: PLR0913
     """Train on rows; every process of `accelerate launch` must call this.
 
     Args:
-        rows: of one type: `Preference` are trained on by DPO, `Completion` by SFT.
+        rows: of one type: `Preference` are trained on by DPO, `Completion` by SFT, `Lesson` by two
+            losses (`finetune.training.lessons`).
         dev: to watch the loss on after every epoch: training stops when it no longer falls
-            (`trl_config.PATIENCE`), and its best weights are kept. Empty: neither.
+            (`trl_config.PATIENCE`), and its best weights are kept. Empty, as with `Lesson` it must
+            be: neither.
         work: the trainer's own folder; a part of the same training that is there is gone on from.
         done: new folder of the finished weights.
         learning_rate: instead of the recipe's.

@@ -6,7 +6,7 @@ training/NAME/           the trainer's own folder, from which a killed training 
 training/NAME.json       what the finished training NAME was (`finetune.stages.Facts`)
 checkpoints/NAME/        its weights: an adapter or a whole model, with tokenizer and model card
 runs/NAME/               what base and checkpoints scored (run records)
-progress.csv, comparison.txt, comparison.csv, training.json, board/
+progress.csv, comparison*.txt, comparison*.csv, training.json, board/
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def check_free(folder: Path, recipe: Recipe) -> None:
             f"--output {folder}: holds something else; give a new or an empty folder, or that of "
             "an earlier run of this recipe, which then goes on"
         )
-    there, here = asdict(read_recipe(file)), asdict(recipe)
+    there, here = asdict(read_recipe(file, annotated=False)), asdict(recipe)
     if there != here:
         told = "\n".join(
             f"  {place}: {a!r} there, {b!r} here" for place, a, b in _differ(there, here)

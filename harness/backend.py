@@ -48,6 +48,8 @@ class Backend:
         settle_batch_size(self.bare)
         if is_server(self.bare):
             _send_no_empty_stop(self.bare)
+        if getattr(self.bare, "backend", None) == "seq2seq":
+            _limit_decoder(self.bare)
 
     @cached_property
     def fingerprint(self) -> str | None:
@@ -248,6 +250,24 @@ def _send_no_empty_stop(lm: Any) -> None:
 
     payload.sends_no_empty_stop = True  # type: ignore[attr-defined]
     lm._create_payload = payload
+
+
+def _limit_decoder(lm: Any) -> None:
+    """Limit what a decoder beside an encoder writes to what was asked for.
+
+    lm-eval 0.4.13 adds the length of the batch's longest question, as for a decoder that goes on
+    after it: answers would be longer in longer company, and run out of the decoder's positions.
+    """
+    generate = lm._model_generate
+    if getattr(generate, "limits_decoder", False):
+        return
+
+    def limited(context: Any, max_length: int, *args: Any, **kwargs: Any) -> Any:
+        wanted = max_length - context.shape[1]
+        return generate(context, 1 + wanted, *args, **kwargs)  # 1: the decoder's first token
+
+    limited.limits_decoder = True  # type: ignore[attr-defined]
+    lm._model_generate = limited
 
 
 def _instance(kind: str, args: Args) -> Instance:

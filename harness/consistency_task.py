@@ -118,7 +118,7 @@ class ConsistencyTask(DialogueTask):
         digest = doc_hash(doc)
         return Inquiry(
             self.questions.posed(doc),
-            self.questions.gold(doc),
+            self.questions.right(doc),
             self._strangers(digest, doc),
             self.prompts,
             self.count,

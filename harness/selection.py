@@ -92,8 +92,13 @@ def draw_subset(hashes: Sequence[str], size: int, seed: int) -> list[int]:
     Returns:
         Ascending indices: lm-eval mislabels documents otherwise.
     """
+    return sorted(drawing_order(hashes, seed)[:size])
+
+
+def drawing_order(hashes: Sequence[str], seed: int) -> list[int]:
+    """Give the indices of documents in the order in which `draw_subset` takes them."""
 
     def rank(place: int) -> str:
         return hashlib.sha256(f"{seed} {hashes[place]}".encode()).hexdigest()
 
-    return sorted(sorted(range(len(hashes)), key=rank)[:size])
+    return sorted(range(len(hashes)), key=rank)

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from finetune.methods import METHODS
 from finetune.reading import strict_yaml
+from finetune.reading.contradictions import contradictions
 from finetune.reading.overrides import Override, apply_overrides, parse_overrides, source_of
 from finetune.reading.trainer_keys import trainer_faults
-from finetune.recipe import DEMO_MODEL, Asked, Model, Name, PosedData, Recipe, Score
-from finetune.strict import Fault, Place, Reader, show
-from harness.domains import QUESTIONS, build_questions
-from harness.errors import ConfigError, printable, unknown
-from harness.loading import check_backend
-from harness.secrets import without_secrets
-from harness.selection import build_manager, match_names
+from finetune.recipe import Architecture, LaffiData, Name, Recipe
+from finetune.strict import Fault, Reader, show
+from harness.errors import ConfigError, printable
 
 
-def read_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(file: Path, overrides: Sequence[str] = (), *, annotated: bool = True) -> Recipe:
     """Read a recipe.
 
     Args:
         file: YAML.
         overrides: as given with `--set`: "a.b=c" sets the place a.b to c, which is YAML, too.
+        annotated: whether the feedback of people that it asks for is to be there already.
 
     Raises:
         ConfigError: one line for each fault: its place, what is wrong and what is allowed.
@@ -39,7 +36,7 @@ def read_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
     faults += [f"{file}: {fault}" for fault in repeated]
     told, misplaced = apply_overrides(written, given)
     faults += misplaced
-    recipe, wrong = _check(told)
+    recipe, wrong = _check(told, annotated)
     faults += [_line(fault, file, written, given) for fault in wrong]
     if faults or recipe is None:
         raise ConfigError("\n".join(printable(fault.replace("\n", " ")) for fault in faults))
@@ -75,16 +72,16 @@ def _read(file: Path) -> tuple[dict[str, Any], list[str]]:
     return told, repeated
 
 
-def _check(told: Mapping[str, Any]) -> tuple[Recipe | None, list[Fault]]:
+def _check(told: Mapping[str, Any], annotated: bool) -> tuple[Recipe | None, list[Fault]]:
     reader = Reader()
     method = _method(told)
     recipe = reader.fields(Recipe, told, (), {"data": METHODS[method].data if method else Any})
-    trainer = told.get("trainer")
-    if method and isinstance(trainer, dict):
-        found = trainer_faults(METHODS[method], trainer)
+    if method:
+        found = _method_faults(method, told)
         reader.faults += [fault for fault in found if fault not in reader.faults]
     for place, part in reader.built.items():
-        reader.faults += _contradictions(place, part)
+        if annotated or not isinstance(part, LaffiData):
+            reader.faults += contradictions(place, part)
     return (None if reader.faults else recipe), reader.faults
 
 
@@ -95,6 +92,30 @@ def _method(told: Mapping[str, Any]) -> Name | None:
     return names[near[0]] if near else None
 
 
+def _method_faults(method: Name, told: Mapping[str, Any]) -> list[Fault]:
+    """Say what a method cannot train, and what is wrong with the arguments of its trainer.
+
+    For an architecture that it cannot train, the arguments are those of one that it can.
+    """
+    configs, trainer = METHODS[method].configs, told.get("trainer")
+    asked, faults = _architecture(told), []
+    if asked not in configs:
+        known = " or ".join(map(repr, configs))
+        says = f"is {asked!r}, but {method} trains {known} only: set it to that"
+        faults.append(Fault(("model", "architecture"), says))
+    if isinstance(trainer, dict):
+        config = configs[asked if asked in configs else next(iter(configs))]
+        faults += trainer_faults(METHODS[method], config, trainer)
+    return faults
+
+
+def _architecture(told: Mapping[str, Any]) -> Architecture:
+    """Give the architecture as it is told; what is no architecture counts as the default."""
+    model = told.get("model")
+    asked = model.get("architecture") if isinstance(model, dict) else None
+    return next((known for known in get_args(Architecture) if known == asked), "causal")
+
+
 def _line(fault: Fault, file: Path, written: Any, overrides: Sequence[Override]) -> str:
     override = source_of(fault.place, written, overrides)
     place = show(fault.place)
@@ -102,68 +123,6 @@ def _line(fault: Fault, file: Path, written: Any, overrides: Sequence[Override])
         return f"{file}: {place}: {fault.says}"
     deeper = "" if fault.place == override.path else f"{place}: "
     return f"{override.option}: {deeper}{fault.says}"
-
-
-def _contradictions(place: Place, part: Any) -> Iterator[Fault]:
-    """Say what is wrong with a part of which each field is right."""
-    if isinstance(part, Model):
-        if part.merge and part.adapter is None:
-            yield Fault((*place, "merge"), "needs an adapter, but model.adapter is null")
-        if part.name == DEMO_MODEL and part.revision != "main":
-            yield Fault((*place, "revision"), f"{DEMO_MODEL} has none: leave it out")
-    elif isinstance(part, Recipe):
-        adapter, dpo = part.model.adapter, METHODS[part.method].config == "DPOConfig"
-        if dpo and adapter and adapter.dropout and part.trainer.get("disable_dropout", True):
-            yield Fault(
-                ("model", "adapter", "dropout"),
-                f"is {adapter.dropout:g}, but trl.DPOConfig.disable_dropout, true by default, "
-                "turns it off: leave it out, or set trainer.disable_dropout: false",
-            )
-    elif isinstance(part, PosedData):
-        yield from _column_faults((*place, "columns"), part)
-    elif isinstance(part, Score):
-        manager = build_manager()
-        yield from _task_faults((*place, "tasks"), part.tasks, manager)
-        yield from _task_faults((*place, "retention"), part.retention, manager)
-    elif isinstance(part, Asked):
-        yield from _backend_faults((*place, "model"), part.model)
-        for name, value in part.args.items():
-            if without_secrets({name: value}) != {name: value}:
-                yield Fault(
-                    (*place, "args", name),
-                    "looks like a secret, and recipes are stored with results: "
-                    "set it in the environment (OPENAI_API_KEY, HF_TOKEN)",
-                )
-
-
-def _task_faults(place: Place, patterns: Sequence[str], manager: Any) -> Iterator[Fault]:
-    try:
-        match_names(patterns, manager)
-    except ConfigError as err:
-        yield from (Fault(place, says) for says in str(err).split("\n"))
-
-
-def _backend_faults(place: Place, model: str) -> Iterator[Fault]:
-    import harness.planted  # noqa: F401  (registers the planted models)
-
-    try:
-        check_backend(model)
-    except ConfigError as err:
-        yield Fault(place, str(err))
-
-
-def _column_faults(place: Place, data: PosedData) -> Iterator[Fault]:
-    roles = inspect.signature(QUESTIONS[data.kind]).parameters
-    strange = [role for role in data.columns if role not in roles]
-    for role in strange:
-        yield Fault((*place, role), unknown("key", role, roles))
-    try:
-        build_questions(data.kind, {r: c for r, c in data.columns.items() if r in roles})
-    except ConfigError as err:
-        yield Fault(place, str(err).removeprefix("columns: "))
-    asked = data.columns.get("question", data.question if not data.columns else "question")
-    if asked != data.question:
-        yield Fault((*place, "question"), f"is {asked!r}, but data.question is {data.question!r}")
 
 
 def _plain(told: Any) -> Any:

@@ -1,15 +1,15 @@
-"""The `trainer:` block, checked against TRL's own config class before any model is loaded.
+"""The `trainer:` block, checked against the trainer's own config class before a model is loaded.
 
-Each key is held to the annotation of TRL's field, and to what TRL and transformers would otherwise
-refuse only when the model is loaded and the training set is made. TRL is imported on first use:
-that takes seconds.
+Each key is held to the annotation of the class's field, and to what TRL and transformers would
+otherwise refuse only when the model is loaded and the training set is made. They are imported on
+first use: that takes seconds.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from enum import Enum
 from functools import reduce
@@ -17,8 +17,15 @@ from operator import or_
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from finetune.methods import Method
-from finetune.reading.trainer_rules import CHOICES, LIMITS, RENAMED, dpo_contradictions, refusals
+from finetune.methods import Config, Method
+from finetune.reading.trainer_rules import (
+    CHOICES,
+    LIMITS,
+    NO_LENGTH,
+    RENAMED,
+    dpo_contradictions,
+    refusals,
+)
 from finetune.strict import Fault, Place, Reader
 from harness.errors import unknown
 
@@ -29,11 +36,32 @@ _MANY = 1_000_000
 """Training steps: more than any warm-up."""
 
 
-def trainer_faults(method: Method, given: Mapping[str, Any]) -> list[Fault]:
+@dataclass(frozen=True)
+class _Block:
+    """What takes a `trainer:` block.
+
+    Attributes:
+        method: that it is for.
+        name: of the config class.
+        config: the class.
+    """
+
+    method: Method
+    name: Config
+    config: Any
+
+    @property
+    def arguments(self) -> str:
+        """Name the class for people."""
+        return f"{self.config.__module__.split('.')[0]}.{self.name}"
+
+
+def trainer_faults(method: Method, name: Config, given: Mapping[str, Any]) -> list[Fault]:
     """Say what is wrong with a `trainer:` block.
 
     Args:
         method: that it is for.
+        name: of the config class that takes it.
         given: the block, as the YAML says it.
 
     Returns:
@@ -41,52 +69,60 @@ def trainer_faults(method: Method, given: Mapping[str, Any]) -> list[Fault]:
     """
     if not given:
         return []
-    config = _config_class(method.config)
-    faults = [
-        fault for key, value in given.items() for fault in _key_faults(method, config, key, value)
-    ]
-    return faults or _joint_faults(method, config, given)
+    block = _Block(method, name, _config_class(name))
+    faults = [fault for key, value in given.items() for fault in _key_faults(block, key, value)]
+    return faults or _joint_faults(block, given)
 
 
-def _config_class(name: str) -> Any:
+def _config_class(name: Config) -> Any:
+    if name == "Seq2SeqTrainingArguments":
+        from transformers import Seq2SeqTrainingArguments
+
+        return Seq2SeqTrainingArguments
     import trl
 
     return getattr(trl, name)
 
 
-def _key_faults(method: Method, config: Any, key: str, value: Any) -> Iterator[Fault]:
+def _key_faults(block: _Block, key: str, value: Any) -> Iterator[Fault]:
     place: Place = ("trainer", str(key))
-    known = {each.name for each in fields(config) if each.init}
-    refused = refusals(method)
+    known = {each.name for each in fields(block.config) if each.init}
+    refused = refusals(block.method, block.name)
     if key in refused:
         yield Fault(place, f"is not taken here; {refused[key]}")
     elif key in known:
-        yield from _value_faults(method, config, key, value)
+        yield from _value_faults(block, key, value)
     else:
-        near = [RENAMED[key]] if key in RENAMED else get_close_matches(str(key), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        yield Fault(
-            place, f"unknown key: got {key!r}.{hint} Known: the arguments of {_name(method)}."
-        )
+        yield Fault(place, f"unknown key: got {key!r}.{_hint_at(block, key, known)}")
 
 
-def _value_faults(method: Method, config: Any, key: str, value: Any) -> Iterator[Fault]:
+def _hint_at(block: _Block, key: str, known: Collection[str]) -> str:
+    """Say what to give instead of an unknown key."""
+    meant = RENAMED.get(key, key)
+    if block.name == "Seq2SeqTrainingArguments" and meant == "max_length":
+        return f" {NO_LENGTH}"
+    near = [meant] if meant in known else get_close_matches(str(key), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{hint} Known: the arguments of {block.arguments}."
+
+
+def _value_faults(block: _Block, key: str, value: Any) -> Iterator[Fault]:
     reader = Reader()
-    reader.value(_hint(method, config, key), value, ("trainer", key))
+    reader.value(_hint(block, key), value, ("trainer", key))
     yield from reader.faults
     if key == "report_to" and not reader.faults:
         yield from _integration_faults(value)
 
 
-def _hint(method: Method, config: Any, key: str) -> Any:
-    """Give TRL's annotation, without the text that it takes from command lines.
+def _hint(block: _Block, key: str) -> Any:
+    """Give the class's annotation, without the text that it takes from command lines.
 
     An enumeration, or a mapping written as JSON, may be any text by annotation.
     """
-    hint = get_type_hints(config)[key]
-    field = next(each for each in fields(config) if each.name == key)
-    if key in CHOICES[method.config]:
-        hint = CHOICES[method.config][key]
+    hint = get_type_hints(block.config)[key]
+    field = next(each for each in fields(block.config) if each.name == key)
+    if key in CHOICES[block.name]:
+        hint = CHOICES[block.name][key]
     elif "choices" in field.metadata:
         choices: Any = Literal[tuple(field.metadata["choices"])]
         hint = choices | None if NoneType in get_args(hint) else choices
@@ -113,24 +149,24 @@ def _integration_faults(value: str | list[str] | None) -> Iterator[Fault]:
             yield Fault(("trainer", "report_to"), says)
 
 
-def _joint_faults(method: Method, config: Any, given: Mapping[str, Any]) -> list[Fault]:
-    faults = list(dpo_contradictions(given)) if method.config == "DPOConfig" else []
+def _joint_faults(block: _Block, given: Mapping[str, Any]) -> list[Fault]:
+    faults = list(dpo_contradictions(given)) if block.name == "DPOConfig" else []
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
-            args = _build(method, config, given)
+            args = _build(block, given)
         except (ValueError, TypeError, NotImplementedError, ImportError) as err:
-            return [*faults, Fault(("trainer",), f"{_name(method)} refuses it: {err}")]
+            return [*faults, Fault(("trainer",), f"{block.arguments} refuses it: {err}")]
         faults += _optimiser_faults(args)
     given_up = {
         str(warning.message)
         for warning in warned
         if issubclass(warning.category, FutureWarning | DeprecationWarning)
     }
-    return faults + [Fault(("trainer",), f"{_name(method)}: {told}") for told in sorted(given_up)]
+    return faults + [Fault(("trainer",), f"{block.arguments}: {told}") for told in sorted(given_up)]
 
 
-def _build(method: Method, config: Any, given: Mapping[str, Any]) -> Any:
+def _build(block: _Block, given: Mapping[str, Any]) -> Any:
     """Build the config for its own checks, without what it does to the process.
 
     `TrainingArguments` would set up the device: it resets accelerate's state, and under
@@ -141,14 +177,14 @@ def _build(method: Method, config: Any, given: Mapping[str, Any]) -> Any:
     def stay_on_cpu(self: Any) -> Any:
         return torch.device("cpu")
 
-    checked = type(config.__name__, (config,), {"device": property(stay_on_cpu)})
+    checked = type(block.name, (block.config,), {"device": property(stay_on_cpu)})
     own = {
         "output_dir": "unused",
         "use_cpu": True,
         "bf16": False,
         "fp16": False,
         "report_to": "none",
-        "eval_strategy": "epoch" if method.chooses_rate else "no",
+        "eval_strategy": "epoch" if block.method.chooses_rate else "no",
         "activation_checkpointing": bool(given.get("activation_checkpointing")),
     }
     return checked(**{**{k: v for k, v in given.items() if k not in _NOT_BUILT}, **own})
@@ -176,7 +212,3 @@ def _optimiser_faults(args: Any) -> Iterator[Fault]:
     except (ValueError, TypeError) as err:
         says = f"{args.lr_scheduler_type.value} does not take them: {err}"
         yield Fault(("trainer", "lr_scheduler_kwargs"), says)
-
-
-def _name(method: Method) -> str:
-    return f"trl.{method.config}"

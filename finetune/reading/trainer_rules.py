@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from finetune.methods import Method
+from finetune.methods import Config, Method
+from finetune.recipe import DistillData
 from finetune.strict import Fault, Rule
 
 
@@ -18,8 +19,6 @@ _REFUSED = _by_key(
         "give --output": "output_dir",
         "set `seed` of the recipe": "seed data_seed",
         "set model.dtype": "bf16 fp16 bf16_full_eval fp16_full_eval",
-        "set it in the block `model`": "model_init_kwargs",
-        "no code of a model's repository is run": "trust_remote_code",
         "run the same command again, it goes on from the last checkpoint": "resume_from_checkpoint "
         "restore_callback_states_from_checkpoint",
         "a killed training must go on as if it had not been": "save_only_model ignore_data_skip",
@@ -34,13 +33,19 @@ _REFUSED = _by_key(
         "greater_is_better",
         "it would change nothing here": "do_train do_eval do_predict length_column_name",
         "it goes with the rows, which are made here": "remove_unused_columns label_names",
-        "rows stay apart: what they attend to must not hang on the batch": "padding_free",
-        "TRL gives it up; the tokenizer of the model is used": "pad_token",
-        "TRL gives it up for its trainers": "use_liger_kernel liger_kernel_config",
         "transformers gives it up, set activation_checkpointing": "gradient_checkpointing",
         "transformers gives it up, set activation_checkpointing_kwargs": (
             "gradient_checkpointing_kwargs"
         ),
+    }
+)
+_TRL = _by_key(
+    {
+        "set it in the block `model`": "model_init_kwargs",
+        "no code of a model's repository is run": "trust_remote_code",
+        "rows stay apart: what they attend to must not hang on the batch": "padding_free",
+        "TRL gives it up; the tokenizer of the model is used": "pad_token",
+        "TRL gives it up for its trainers": "use_liger_kernel liger_kernel_config",
     }
 )
 _DPO = _by_key(
@@ -59,6 +64,31 @@ _SFT = _by_key(
         "TRL gives it up in SFTTrainer": "label_smoothing_factor",
     }
 )
+_LESSONS = _by_key(
+    {
+        "each loss is a mean over the tokens of all devices": "average_tokens_across_devices",
+        "all objectives are trained on the same batches": "train_sampling_strategy",
+        "the losses of answers and explanations are weighed by data.alpha": "loss_type "
+        "router_aux_loss_coef",
+    }
+)
+_SEQ2SEQ = _by_key(
+    {
+        "each loss is a mean over the tokens of all devices": "average_tokens_across_devices",
+        "nothing is generated while it is trained; the checkpoint is scored as score says": (
+            "predict_with_generate generation_config generation_max_length generation_num_beams"
+        ),
+        "all objectives are trained on the same batches": "sortish_sampler train_sampling_strategy",
+        "the losses of answers and explanations are weighed by data.alpha, without it": (
+            "label_smoothing_factor use_liger_kernel liger_kernel_config"
+        ),
+    }
+)
+_OWN: Mapping[Config, Mapping[str, str]] = {
+    "DPOConfig": {**_TRL, **_DPO},
+    "SFTConfig": {**_TRL, **_SFT},
+    "Seq2SeqTrainingArguments": _SEQ2SEQ,
+}
 _CHOSEN = _by_key(
     {
         "set data.learning_rates (one or more), of which the dev loss chooses": "learning_rate",
@@ -68,10 +98,15 @@ _CHOSEN = _by_key(
 _NEVER_BEST = {"save_strategy": Literal["no", "steps", "epoch"]}  # "best" needs dev rows
 
 
-def refusals(method: Method) -> dict[str, str]:
-    """Give the keys of TRL's config class that no recipe sets -> why, and what to do."""
-    own = _DPO if method.config == "DPOConfig" else _SFT
-    return {**_REFUSED, **own, **(_CHOSEN if method.chooses_rate else {})}
+def refusals(method: Method, config: Config) -> dict[str, str]:
+    """Give the keys of a config class that no recipe of the method sets -> why, and what to do."""
+    lessons = method.data is DistillData and config == "SFTConfig"
+    return {
+        **_REFUSED,
+        **_OWN[config],
+        **(_CHOSEN if method.chooses_rate else {}),
+        **(_LESSONS if lessons else {}),
+    }
 
 
 RENAMED: Mapping[str, str] = {
@@ -84,20 +119,27 @@ RENAMED: Mapping[str, str] = {
 }
 """Keys of published recipes that TRL and transformers no longer have."""
 
+NO_LENGTH = (
+    "Rows are not cut: those of more than 1024 tokens, or than the model's window has, are left "
+    "out and counted; leave it out"
+)
+"""What to do instead of giving `transformers.Seq2SeqTrainingArguments` a length."""
+
 _Losses = Literal[
     "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
     "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
 ]  # fmt: skip
 _Divergences = Literal["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"]
-CHOICES: Mapping[str, Mapping[str, Any]] = {
+CHOICES: Mapping[Config, Mapping[str, Any]] = {
     "DPOConfig": {
         "loss_type": _Losses | list[_Losses],
         "f_divergence_type": _Divergences,
         **_NEVER_BEST,
     },
     "SFTConfig": _NEVER_BEST,
+    "Seq2SeqTrainingArguments": _NEVER_BEST,
 }
-"""Closed sets that TRL annotates as text, and looks at when the first step is made."""
+"""Closed sets that are annotated as text, and looked at when the first step is made."""
 
 _ONE = Rule(lambda n: n is None or n >= 1, "a whole number above 0")
 _ABOVE_0 = Rule(lambda x: x is None or x > 0, "a number above 0")

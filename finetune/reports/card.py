@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from finetune.beside import BASE
 from finetune.methods import METHODS
 from finetune.reading.recipe_file import dump_recipe
 from finetune.recipe import Recipe
-from finetune.reports.report import BASE, headline_lines
+from finetune.reports.report import headline_lines
 from finetune.sources import base_of
 from finetune.stages import MERGED, Documents, Stage, facts_of
 from finetune.workspace import Workspace
@@ -50,9 +51,9 @@ def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
     split, kept = documents.split, documents.kept
     parts = [
         _head(recipe, stage.checkpoint),
-        f"# {_plain(Path(base_of(recipe)).name)}, {stage.name} of {method.title}\n",
-        f"Trained from `{_plain(recipe.model.name)}` with selfcheck by {method.title} "
-        f"({method.paper}).\n",
+        f"# {_plain(_title(recipe))}, {stage.name} of {method.title}\n",
+        f"Trained from {_origin(recipe)} with selfcheck by {method.title} ({method.paper})."
+        f"{_beside(stage)}\n",
         "## Data\n",
         f"{_plain(str(split.ref))}: {len(kept.docs)} documents, fingerprint of the split "
         f"`{split.fingerprint[:16]}`; {len(kept.leaked)} left out because they match a document "
@@ -64,12 +65,42 @@ def card(recipe: Recipe, stage: Stage, documents: Documents, runs: Runs) -> str:
     return "\n".join(parts)
 
 
+def _title(recipe: Recipe) -> str:
+    scratch = recipe.model.scratch
+    return f"{scratch.type} from random weights" if scratch else Path(base_of(recipe)).name
+
+
+def _origin(recipe: Recipe) -> str:
+    """Say what there was before training."""
+    name, scratch = f"`{_plain(recipe.model.name)}`", recipe.model.scratch
+    if scratch is None:
+        return name
+    kind = _plain(scratch.type)
+    return f"random weights (`{kind}`, seed {scratch.seed}; the tokenizer of {name})"
+
+
+def _beside(stage: Stage) -> str:
+    if stage.baseline is None:
+        return ""
+    return f" Its baseline is `{_plain(stage.baseline)}`, trained beside it."
+
+
 def _head(recipe: Recipe, checkpoint: Path) -> str:
+    """Write the hub's head: without a base of random weights, of which it has none."""
     below = adapter_base(checkpoint)
-    library = "transformers" if below is None else "peft"
     base = json.dumps(below or base_of(recipe))  # JSON strings are YAML's
-    tags = f"[selfcheck, {recipe.method}]"
-    return f"---\nbase_model: {base}\nlibrary_name: {library}\ntags: {tags}\n---\n"
+    library = "transformers" if below is None else "peft"
+    lines = [
+        *([] if recipe.model.scratch else [f"base_model: {base}"]),
+        f"library_name: {library}",
+        f"tags: [{', '.join(_tags(recipe))}]",
+    ]
+    return "\n".join(["---", *lines, "---\n"])
+
+
+def _tags(recipe: Recipe) -> list[str]:
+    of_task = ["text2text-generation"] if recipe.model.architecture == "seq2seq" else []
+    return ["selfcheck", recipe.method, *of_task]
 
 
 def _facts(stage: Stage) -> str:

@@ -7,8 +7,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from finetune.architectures import OF
 from finetune.asking import teacher_of
 from finetune.finetuning import check_models, find_documents
+from finetune.methods import METHODS
 from finetune.recipe import Recipe, Trainings
 from finetune.scoring import evaluated_tasks, has_simulator, simulator_of
 from finetune.stages import Documents
@@ -61,6 +63,17 @@ def plan(recipe: Recipe) -> Planned:
     )
 
 
+def model_label(recipe: Recipe) -> str:
+    """Say what is trained."""
+    model = recipe.model
+    if model.scratch is None:
+        return f"{model.name}, {OF[model.architecture]}"
+    return (
+        f"random {model.scratch.type}, {OF[model.architecture]}, of seed {model.scratch.seed}; "
+        f"with the tokenizer of {model.name}"
+    )
+
+
 def steps(trainer: Any, rows: int) -> int:
     """Count the optimizer's steps over so many rows, as transformers' Trainer does.
 
@@ -81,14 +94,17 @@ def lines(planned: Planned, recipe: Recipe) -> list[str]:
     """Say a plan line by line."""
     kept, told = planned.documents.kept, planned.trainings
     share = planned.trainable / planned.parameters
+    equal = ", the same in each" if METHODS[recipe.method].compares else ""
     return [
         f"method      {recipe.method}, {told.times} {told.what}",
+        f"model       {model_label(recipe)}",
         f"data        {planned.documents.split.ref}: {len(kept.docs)} documents "
         f"({len(kept.leaked)} left out, they match what is scored)",
-        f"training    at most {told.rows} rows and {planned.steps} steps, {told.times} times",
+        f"training    at most {told.rows} rows and {planned.steps} steps, {told.times} times"
+        f"{equal}",
         f"parameters  {planned.trainable:,} of {planned.parameters:,} are trained ({share:.2%})",
         *(f"memory      {line}" for line in planned.memory.lines()),
-        f"teacher     {teacher_of(recipe).label}",
+        *([f"teacher     {teacher_of(recipe).label}"] if recipe.data.asks_teacher else []),
         *(
             [f"simulator   {Teacher.of(simulator_of(recipe)).label}"]
             if has_simulator(recipe)

@@ -12,18 +12,22 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from finetune.beside import BASE, Beside, Headline, compare_wanted, headlines, wanted
 from finetune.stages import Stage
 from finetune.workspace import Workspace
-from harness.compare import Comparison, compare
-from harness.compare.output import WIDTH, as_csv, as_text
-from harness.errors import ComparisonError, printable
+from harness.compare import Comparison
+from harness.compare.output import WIDTH, as_csv, as_text, row_cells
+from harness.errors import printable
 from harness.report import plain_table, show_interval, show_number
 from harness.run_files import StoredRun
 from harness.runs import Metric
 from harness.spreadsheet import guard
 from harness.whole_files import write_text
 
-BASE = "base"
+BESIDE = """\
+difference = arm - against, with its 95% interval; headline metrics alone, all others are in the
+files comparison-ARM-with-AGAINST; p: adjusted by Holm over all rows of this table, and mde at 5%
+over them (letters, n and mde as above)"""
 
 
 @dataclass(frozen=True)
@@ -33,34 +37,39 @@ class Report:
     Attributes:
         stages: the checkpoints in order; the last is the result.
         runs: "base" and the names of stages -> what they scored; empty if nothing was scored.
-        comparison: base against result; None if nothing was scored.
+        comparisons: base against result first, then stages against their baselines; without those
+            that could not be made.
         notes: what the reader should know.
     """
 
     stages: Sequence[Stage]
     runs: Mapping[str, StoredRun]
-    comparison: Comparison | None
+    comparisons: Sequence[Beside]
     notes: Sequence[str]
 
     @property
+    def comparison(self) -> Comparison | None:
+        """Base against result; None: nothing was scored, or they cannot be compared."""
+        return next((told.comparison for told in self.comparisons if told.against == BASE), None)
+
+    @property
+    def others(self) -> list[Beside]:
+        """Stages against their baselines."""
+        return [told for told in self.comparisons if told.against != BASE]
+
+    @property
     def failed(self) -> bool:
-        """Whether a task failed, or nothing could be compared."""
+        """Whether a task failed, or what was to be compared could not be."""
         failed = any(task.failed for run in self.runs.values() for task in run.tasks.values())
-        return failed or (bool(self.runs) and self.comparison is None)
+        return failed or len(self.comparisons) < len(wanted(self.stages, self.runs))
 
 
 def build_report(
     stages: Sequence[Stage], runs: Mapping[str, StoredRun], notes: Sequence[str]
 ) -> Report:
-    """Compare the base with the result."""
-    told = list(notes)
-    comparison = None
-    if runs:
-        try:
-            comparison = compare(runs[BASE], runs[stages[-1].name], flips=0)
-        except ComparisonError as err:  # every task failed, or has another simulator
-            told.append(str(err))
-    return Report(stages, runs, comparison, told)
+    """Compare the base with the result, and stages with their baselines."""
+    comparisons, faults = compare_wanted(stages, runs)
+    return Report(stages, runs, comparisons, [*notes, *faults])
 
 
 def write_report(report: Report, workspace: Workspace) -> None:
@@ -70,11 +79,14 @@ def write_report(report: Report, workspace: Workspace) -> None:
         OSError: they cannot be written.
     """
     write_text(workspace.folder / "progress.csv", progress_csv(report))
-    if report.comparison is not None:
-        write_text(workspace.folder / "comparison.csv", as_csv(report.comparison))
+    for told in report.comparisons:
+        name = "comparison"
+        if told.against != BASE:
+            name += f"-{told.arm}-with-{told.against}"
+        write_text(workspace.folder / f"{name}.csv", as_csv(told.comparison))
         lines = io.StringIO()
-        Console(file=lines, width=WIDTH).print(as_text(report.comparison))
-        write_text(workspace.folder / "comparison.txt", lines.getvalue())
+        Console(file=lines, width=WIDTH).print(as_text(told.comparison))
+        write_text(workspace.folder / f"{name}.txt", lines.getvalue())
 
 
 def show(report: Report, folder: Path) -> Group:
@@ -82,8 +94,27 @@ def show(report: Report, folder: Path) -> Group:
     parts: list[Text | Table | Group] = [progress_table(report), Text()]
     if report.comparison is not None:
         parts += [as_text(report.comparison), Text()]
+    if report.others:
+        parts += [beside_table(headlines(report.others)), Text(BESIDE, style="dim"), Text()]
     parts += [Text(printable(f"note: {note}")) for note in report.notes]
     return Group(*parts, Text(f"\n{folder}"))
+
+
+def beside_table(told: Sequence[Headline]) -> Table:
+    """Lay out stages against their baselines, a row per task."""
+    table = plain_table(
+        ("arm", "against", "task", "metric"),
+        ("against", "arm", "difference", "95% interval", "p", "n", "mde"),
+        ("verdict",),
+    )
+    shown = ("", "")
+    for one in told:
+        pair = (one.arm, one.against)
+        names = ("", "") if pair == shown else pair
+        shown, row = pair, one.row
+        cells = [*names, row.task, row.metric, *row_cells(row), row.verdict]
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
 
 
 def progress_table(report: Report) -> Table:

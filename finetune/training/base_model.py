@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from finetune.recipe import Adapter, Model, Recipe
+from finetune.architectures import auto_class
+from finetune.recipe import Adapter, Architecture, Model, Recipe
 from finetune.sources import base_of
 from finetune.training.saving import complete, disk_full
 from harness.errors import ConfigError, ModelError, printable, unknown
@@ -180,20 +181,20 @@ def _render(tokenizer: Any, place: str) -> tuple[str, str, str]:
     return bare, str(prompt), whole
 
 
-def load_model(name: str, revision: str, dtype: Dtype) -> Any:
-    """Load the full weights of a causal language model, in main memory.
+def load_model(
+    name: str, revision: str, dtype: Dtype, architecture: Architecture = "causal"
+) -> Any:
+    """Load the full weights of a language model, in main memory.
 
     Raises:
-        ModelError: they are not there, not whole, or not of a causal language model.
+        ModelError: they are not there, not whole, or not of a language model of this architecture.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     _require_whole(name)
+    auto = auto_class(architecture)
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            name, revision=revision, dtype=getattr(torch, dtype)
-        )
+        return auto.from_pretrained(name, revision=revision, dtype=getattr(torch, dtype))
     except Exception as err:
         raise ModelError(f"model {name} cannot be loaded: {type(err).__name__}: {err}") from err
 
@@ -245,7 +246,7 @@ def lora_config(adapter: Adapter, model: Any) -> Any:
         lora_alpha=adapter.alpha,
         lora_dropout=adapter.dropout,
         target_modules=ALL_LINEAR if adapter.targets == ALL_LINEAR else _names(adapter),
-        task_type="CAUSAL_LM",
+        task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
 
@@ -307,7 +308,9 @@ def merge(adapter: Path, done: Path, dtype: Dtype | Literal["auto"] = "auto") ->
     except Exception as err:
         raise ModelError(f"adapter {adapter}: its base {base} is not found: {err}") from err
     chosen = (config.dtype or torch.float32) if dtype == "auto" else getattr(torch, dtype)
-    model = load_adapter(load_model(base, revision, "float32"), adapter, trainable=False)
+    architecture: Architecture = "seq2seq" if config.is_encoder_decoder else "causal"
+    whole = load_model(base, revision, "float32", architecture)
+    model = load_adapter(whole, adapter, trainable=False)
     merged = model.merge_and_unload().to(chosen)
     own = (adapter / "tokenizer_config.json").is_file()
     tokenizer = AutoTokenizer.from_pretrained(adapter if own else base, revision=revision)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from finetune.methods import METHODS
-from finetune.recipe import GrathData, Recipe
+from finetune.architectures import OF, auto_class
+from finetune.recipe import DistillData, GrathData, Recipe
 from finetune.sources import base_of
+from finetune.training.architectures import load_config
 from finetune.training.base_model import choose_precision, lora_config
 from finetune.training.quiet import quiet_libraries
 from finetune.training.saving import REFERENCE
@@ -103,17 +104,17 @@ def estimate_memory(recipe: Recipe, longest: int | None = None) -> Memory:
         ConfigError, ModelError: as `count_parameters`, `choose_precision`.
     """
     trainable, total = count_parameters(recipe)
-    precision, config = choose_precision(recipe), _config(recipe).get_text_config()
+    precision, config = choose_precision(recipe), load_config(recipe).get_text_config()
     whole, size = recipe.model.adapter is None, SIZES[precision.weights]
     trained_size = size if whole else SIZES["float32"]
     base = total if whole else total - trainable
     batch, length = _batch(recipe, config, longest)
     units = batch * length * config.hidden_size
     kept = 2 if precision.autocast != "no" else size
-    layers = config.num_hidden_layers
+    layers = _layers(config)
     checkpointing = recipe.trainer.get("activation_checkpointing", precision.device != "cpu")
     numbers = layers + ACTIVATIONS if checkpointing else layers * ACTIVATIONS
-    tile = min(batch * length, TILE[0]) * min(config.vocab_size, TILE[1])
+    tile = _logits(config, batch * length)
     return Memory(
         weights=base * size + (0 if whole else trainable * trained_size),
         reference=base * size if _has_reference(recipe) else 0,
@@ -126,12 +127,28 @@ def estimate_memory(recipe: Recipe, longest: int | None = None) -> Memory:
 
 
 def _batch(recipe: Recipe, config: Any, longest: int | None) -> tuple[int, int]:
-    """Give sequences in a batch, two to a pair, and tokens of the longest."""
+    """Give sequences in a batch, two to a pair or lesson, and tokens of the longest."""
     batch = int(recipe.trainer.get("per_device_train_batch_size", DEFAULT_BATCH))
     window = getattr(config, "max_position_embeddings", None)
     most = recipe.trainer.get("max_length", DEFAULT_LENGTH)
     length = min(size for size in (longest, most, window, DEFAULT_LENGTH * 1024) if size)
-    return batch * (2 if METHODS[recipe.method].config == "DPOConfig" else 1), length
+    return batch * (2 if isinstance(recipe.data, GrathData | DistillData) else 1), length
+
+
+def _layers(config: Any) -> int:
+    """Count the layers, of an encoder and a decoder those of both."""
+    layers = int(config.num_hidden_layers)
+    if not config.is_encoder_decoder:
+        return layers
+    told = (getattr(config, name, None) for name in ("num_decoder_layers", "decoder_layers"))
+    return layers + next((int(size) for size in told if size is not None), layers)
+
+
+def _logits(config: Any, tokens: int) -> int:
+    """Count the logits that are held at a time; an encoder-decoder holds all of them."""
+    if config.is_encoder_decoder:
+        return tokens * int(config.vocab_size)
+    return min(tokens, TILE[0]) * min(int(config.vocab_size), TILE[1])
 
 
 def _has_reference(recipe: Recipe) -> bool:
@@ -142,28 +159,17 @@ def _has_reference(recipe: Recipe) -> bool:
     return recipe.model.adapter is None or later
 
 
-def _config(recipe: Recipe) -> Any:
-    from transformers import AutoConfig
-
-    name = base_of(recipe)
-    try:
-        return AutoConfig.from_pretrained(name, revision=recipe.model.revision)
-    except Exception as err:
-        raise ModelError(f"model.name: the configuration of {name} cannot be had: {err}") from err
-
-
 def _empty(recipe: Recipe) -> Any:
     """Make the model without values."""
     import torch
-    from transformers import AutoModelForCausalLM
 
-    config = _config(recipe)
+    config, architecture = load_config(recipe), recipe.model.architecture
     try:
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config)
+            return auto_class(architecture).from_config(config)
     except Exception as err:
         raise ModelError(
-            f"model.name: {base_of(recipe)} is no causal language model: {err}"
+            f"model.name: {base_of(recipe)} is no language model, {OF[architecture]}: {err}"
         ) from err
 
 

@@ -1,4 +1,4 @@
-"""A training that was checked, before its weights are loaded; and TRL's trainer built of it."""
+"""A training that was checked, before its weights are loaded; and the trainer built of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from finetune.formats import Preference, Row, for_trl
-from finetune.recipe import Recipe
+from finetune.formats import Completion, Lesson, Preference, Row, for_trl
+from finetune.recipe import DistillData, Recipe
 from finetune.training.base_model import (
     Precision,
     choose_precision,
@@ -22,11 +22,9 @@ from finetune.training.base_model import (
     load_tokenizer,
     lora_config,
 )
-from finetune.training.fitting import BEYOND_WINDOW, TOO_LONG, Fitted, fit_rows
-from finetune.training.footprint import DEFAULT_LENGTH
+from finetune.training.fitting import Fitted, fit_rows, limits_of
 from finetune.training.stops import Bar, Lines, SaveOften, Watch
 from finetune.training.trl_config import PATIENCE, trainer_config
-from harness.errors import ModelError
 
 if TYPE_CHECKING:
     from finetune.trainer import Start
@@ -53,8 +51,23 @@ class Job:
 
     @property
     def dpo(self) -> bool:
-        """Whether DPO is meant; SFT otherwise."""
+        """Whether preferences are learnt."""
         return isinstance(self.kept.rows[0], Preference)
+
+    @property
+    def lessons(self) -> list[Lesson]:
+        """The rows, if they are lessons."""
+        return [row for row in self.kept.rows if isinstance(row, Lesson)]
+
+    @property
+    def alpha(self) -> float | None:
+        """What the loss on answers counts; that on explanations the rest.
+
+        None: there are no explanations, and the loss on answers is all.
+        """
+        data = self.recipe.data
+        explained = any(lesson.explaining for lesson in self.lessons)
+        return data.alpha if explained and isinstance(data, DistillData) else None
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -73,6 +86,8 @@ class Job:
             "reference": identity(start.reference) if start.reference else None,
             "rows": _digest(self.kept.rows),
             "dev rows": _digest(self.dev.rows if self.dev else []),
+            "model.architecture": recipe.model.architecture,
+            "data.alpha": self.alpha,
             "model.adapter": asdict(recipe.model.adapter) if recipe.model.adapter else None,
             "model.chat_template": recipe.model.chat_template,
             "trainer": dict(recipe.trainer),
@@ -95,83 +110,108 @@ def prepare(
     Raises:
         ConfigError, DataError, ModelError: as there.
     """
+    _require_alike(rows, dev, recipe)
     precision = choose_precision(recipe)
     tokenizer = load_tokenizer(recipe, start.model, start.revision)
-    limits = _limits(start, recipe)
-    chat = recipe.model.chat_template
+    limits, chat = limits_of(recipe, start), recipe.model.chat_template
+    architecture = recipe.model.architecture
     return Job(
         start,
         recipe,
         learning_rate,
         precision,
         tokenizer,
-        fit_rows(rows, tokenizer, chat, limits),
-        fit_rows(dev, tokenizer, chat, limits) if dev else None,
+        fit_rows(rows, tokenizer, chat, limits, architecture),
+        fit_rows(dev, tokenizer, chat, limits, architecture) if dev else None,
     )
 
 
-def _limits(start: Start, recipe: Recipe) -> dict[str, int | None]:
-    """Give the most tokens of a row; packed rows are cut into pieces as it is."""
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(start.model, revision=start.revision)
-    except Exception as err:
-        raise ModelError(f"the configuration of {start.model} cannot be had: {err}") from err
-    return {
-        BEYOND_WINDOW: getattr(config.get_text_config(), "max_position_embeddings", None),
-        TOO_LONG: recipe.trainer.get("max_length", DEFAULT_LENGTH),
-    }
+def _require_alike(rows: Sequence[Row], dev: Sequence[Row], recipe: Recipe) -> None:
+    """Check that rows are of one type, lessons as they can be trained on."""
+    if len({type(row) for row in rows}) > 1:
+        raise ValueError("rows of a training must be of one type")
+    lessons = [row for row in rows if isinstance(row, Lesson)]
+    if lessons and dev:
+        raise ValueError("a training on lessons watches no dev loss: dev must be empty")
+    if len({lesson.explaining is None for lesson in lessons}) > 1:
+        raise ValueError("all lessons of a training must have an explanation, or none of them")
+    if lessons and not isinstance(recipe.data, DistillData):
+        raise ValueError("lessons are weighed by data.alpha, which only recipes of distill have")
+    if recipe.model.architecture == "seq2seq" and len(lessons) < len(rows):
+        raise ValueError("an encoder-decoder is trained on lessons only")
 
 
 def build_config(job: Job, work: Path) -> Any:
-    """Give TRL's configuration; it also starts accelerate's processes.
+    """Give the trainer's configuration; it also starts accelerate's processes.
 
     Raises:
         ConfigError: as `trainer_config`.
     """
     return trainer_config(
-        job.recipe, job.precision, work, dpo=job.dpo, dev=job.dev is not None,
-        learning_rate=job.learning_rate,
-    )  # fmt: skip
+        job.recipe, job.precision, work, dev=job.dev is not None, learning_rate=job.learning_rate
+    )
 
 
 def build_trainer(job: Job, config: Any, callbacks: list[Any]) -> Any:
-    """Load the weights and give `trl.DPOTrainer` or `trl.SFTTrainer`.
+    """Load the weights and give the trainer of the rows' type.
 
     Raises:
-        ConfigError: the adapter has no place in the model.
+        ConfigError: the adapter has no place in the model, or a setting none in the trainer.
         ModelError: a model or adapter cannot be loaded.
     """
-    from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
-    from trl import DPOTrainer, SFTTrainer
 
     model, lora = _load(job)
     own = [Watch(), *callbacks]
     if job.dev:
         own += [SaveOften(), EarlyStoppingCallback(PATIENCE)]
-    chat = job.recipe.model.chat_template
-    told: dict[str, Any] = {"ref_model": _load_reference(job, config)} if job.dpo else {}
-    trainer = (DPOTrainer if job.dpo else SFTTrainer)(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list(for_trl(job.kept.rows, chat)),
-        eval_dataset=Dataset.from_list(for_trl(job.dev.rows, chat)) if job.dev else None,
-        processing_class=job.tokenizer,
-        peft_config=lora,
-        callbacks=own,
-        **told,
-    )
+    options: dict[str, Any] = {
+        "model": model,
+        "args": config,
+        "processing_class": job.tokenizer,
+        "peft_config": lora,
+        "callbacks": own,
+    }
+    trainer = _of_lessons(job, options) if job.lessons else _of_trl(job, options)
     trainer.remove_callback(PrinterCallback if config.disable_tqdm else ProgressCallback)
     trainer.add_callback(Lines() if config.disable_tqdm else Bar())
     return trainer
 
 
+def _of_lessons(job: Job, options: dict[str, Any]) -> Any:
+    """Give `LessonTrainer` or `Seq2SeqLessonTrainer`."""
+    from finetune.training.lessons import LessonTrainer
+    from finetune.training.seq2seq import Seq2SeqLessonTrainer
+
+    of = LessonTrainer if job.recipe.model.architecture == "causal" else Seq2SeqLessonTrainer
+    chat = job.recipe.model.chat_template
+    return of(lessons=job.lessons, alpha=job.alpha, chat_template=chat, **options)
+
+
+def _of_trl(job: Job, options: dict[str, Any]) -> Any:
+    """Give `trl.DPOTrainer` or `trl.SFTTrainer`."""
+    from datasets import Dataset
+    from trl import DPOTrainer, SFTTrainer
+
+    chat = job.recipe.model.chat_template
+    if job.dpo:
+        options["ref_model"] = _load_reference(job, options["args"])
+    return (DPOTrainer if job.dpo else SFTTrainer)(
+        train_dataset=Dataset.from_list(for_trl(_plain(job.kept), chat)),
+        eval_dataset=Dataset.from_list(for_trl(_plain(job.dev), chat)) if job.dev else None,
+        **options,
+    )
+
+
+def _plain(fitted: Fitted) -> list[Completion | Preference]:
+    return [row for row in fitted.rows if not isinstance(row, Lesson)]
+
+
 def _load(job: Job) -> tuple[Any, Any]:
     """Give the model, and the configuration of the adapter that is to be put on it, or None."""
     start, adapter = job.start, job.recipe.model.adapter
-    model = load_model(start.model, start.revision, job.precision.weights)
+    architecture = job.recipe.model.architecture
+    model = load_model(start.model, start.revision, job.precision.weights, architecture)
     if start.adapter is not None:
         return load_adapter(model, start.adapter), None
     return model, lora_config(adapter, model) if adapter else None

@@ -112,7 +112,10 @@ class Lines(TrainerCallback):  # type: ignore[misc]
         """Log a line."""
         told = logs or {}
         due = "eval_loss" in told or state.global_step % part(state.max_steps) == 0
-        shown = ("loss", "eval_loss", "rewards/margins", "rewards/accuracies")
+        shown = (
+            "loss", "loss_answer", "loss_explanation", "eval_loss", "rewards/margins",
+            "rewards/accuracies",
+        )  # fmt: skip
         values = [f"{name} {told[name]:.4g}" for name in shown if name in told]
         if state.is_world_process_zero and due and values:
             log.info("step %d of %d: %s", state.global_step, state.max_steps, ", ".join(values))

@@ -1,4 +1,4 @@
-"""TRL's configuration: our defaults, the recipe's `trainer`, and what early stopping needs.
+"""The trainer's configuration: our defaults, the recipe's `trainer`, what early stopping needs.
 
 Which keys a recipe may give is `finetune.reading.trainer_rules`' matter.
 """
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from finetune.methods import config_of
 from finetune.recipe import Recipe
 from finetune.training.base_model import Precision
 from harness.errors import ConfigError
@@ -32,11 +33,10 @@ def trainer_config(
     precision: Precision,
     work: Path,
     *,
-    dpo: bool,
     dev: bool,
     learning_rate: float | None,
 ) -> Any:
-    """Give `trl.DPOConfig` or `trl.SFTConfig`; it also starts accelerate's processes.
+    """Give the method's configuration of TRL or transformers; it starts accelerate's processes.
 
     Args:
         work: the trainer's own folder.
@@ -44,10 +44,8 @@ def trainer_config(
         learning_rate: instead of the recipe's.
 
     Raises:
-        ConfigError: TRL refuses an argument.
+        ConfigError: it refuses an argument.
     """
-    from trl import DPOConfig, SFTConfig
-
     given = dict(recipe.trainer)
     if learning_rate is not None:
         given["learning_rate"] = learning_rate
@@ -63,9 +61,17 @@ def trainer_config(
         "logging_nan_inf_filter": False,  # it would hide that a training diverged
     }
     try:
-        return (DPOConfig if dpo else SFTConfig)(**{**_defaults(precision), **given, **own})
+        return _config_class(recipe)(**{**_defaults(precision), **given, **own})
     except (TypeError, ValueError) as err:
         raise ConfigError(f"trainer: {err}") from err
+
+
+def _config_class(recipe: Recipe) -> Any:
+    import transformers
+    import trl
+
+    name = config_of(recipe)
+    return getattr(transformers if name == "Seq2SeqTrainingArguments" else trl, name)
 
 
 def _defaults(precision: Precision) -> dict[str, Any]:

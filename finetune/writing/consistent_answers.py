@@ -5,7 +5,6 @@ Source: Chen et al. 2024, arXiv:2401.13986. Differs: the words and examples of t
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,26 @@ from typing import Any, NamedTuple
 import msgspec
 
 from finetune.formats import Completion
-from finetune.split import normalised, split
+from finetune.split import normalised
 from finetune.writing.prompt_files import Prompts, read_prompts
 from finetune.writing.starter_mentions import mentions_starter
+from finetune.writing.teacher_answers import (
+    UNKNOWN,
+    UNREADABLE,
+    Answered,
+    Reasoned,
+    Told,
+    ask,
+    closed,
+    ended,
+    explain_right,
+    is_cut_off,
+    one_line,
+    read_told,
+)
 from harness.domains import Posed
-from harness.parsing import names_label, read_explained, read_follow_ups
-from harness.questions import Dialogue, Outcome, Question, Step
+from harness.parsing import read_explained, read_follow_ups
+from harness.questions import Dialogue, Outcome, Step
 
 SLOTS: Mapping[str, tuple[str, ...]] = {
     "explain": ("question", "answers"),
@@ -30,31 +43,11 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
 }
 """Stage -> what its prompt may show. The teacher is asked all but `train`, which the rows ask."""
 
-CUT_OFF = "cut off"
-UNREADABLE = "unreadable answer"
-UNKNOWN = "unknown answer"
-NO_EXPLANATION = "no explanation"
-COPIED = "copied from the prompt"
-CONTRADICTS = "contradicts itself"
-WRONG = "wrong answer"
 NO_FOLLOW_UPS = "no follow-ups"
 UNREADABLE_AGAIN = "unreadable restatement"
 OTHER_LABEL = "restated with another answer"
 MENTIONS = "mentions the starter question"
 DUPLICATE = "duplicate"
-
-SHORTEST_COPY = 4
-"""Words of an explanation that is compared with those of the prompt."""
-_ENDED = re.compile(r"[.!?…][\"'”’)\]]*\Z")
-
-
-@dataclass(frozen=True)
-class Starter:
-    """A question, the explanation of its answer (without a closing statement), and the answer."""
-
-    posed: Posed
-    explanation: str
-    label: str
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -78,19 +71,11 @@ class Completions(NamedTuple):
     dropped: Counter[str]
 
 
-class _Told(NamedTuple):
-    """An answer of the teacher; `fault`: why it cannot be used, or None."""
-
-    explanation: str
-    label: str
-    fault: str | None
-
-
 @dataclass
 class _Case:
     """A starter, and what was dropped of what the teacher wrote to it."""
 
-    starter: Starter
+    starter: Reasoned
     prompts: Prompts
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -105,7 +90,7 @@ def consistency_prompts(kind: str) -> Prompts:
     return read_prompts(f"ec_sft_{kind}", SLOTS)
 
 
-def read_starter(posed: Posed, explanation: str, label: str) -> Starter | None:
+def read_starter(posed: Posed, explanation: str, label: str) -> Reasoned | None:
     """Make a starter of an explanation that may close with its answer; None: it explains nothing.
 
     Args:
@@ -113,23 +98,23 @@ def read_starter(posed: Posed, explanation: str, label: str) -> Starter | None:
         explanation: by a data set or a teacher.
         label: the right answer.
     """
-    told = " ".join(read_explained(explanation, posed.forms).explanation.split())
-    return Starter(posed, _ended(told), label) if told else None
+    told = one_line(read_explained(explanation, posed.forms).explanation)
+    return Reasoned(posed, ended(told), label) if told else None
 
 
-def explain(posed: Posed, gold: str, prompts: Prompts) -> Dialogue:
+def explain(known: Answered, prompts: Prompts) -> Dialogue:
     """Let the teacher explain the answer to a question; a wrong answer is dropped.
 
     It reads {"explanation": ..., "label": ...}, or {"dropped": reason}.
     """
-    answer = yield _ask(prompts, "explain", question=posed.text, answers=posed.answers)
-    told = _read(answer, posed, prompts, "explain")
-    fault = told.fault or (WRONG if told.label != gold else None)
+    posed = known.posed
+    question = ask(prompts, "explain", question=posed.text, answers=posed.answers)
+    told = yield from explain_right(question, known, prompts, SLOTS)
     read = {"explanation": told.explanation, "label": told.label}
-    return Outcome({}, {"dropped": fault} if fault else read)
+    return Outcome({}, {"dropped": told.fault} if told.fault else read)
 
 
-def consistent_answers(starter: Starter, prompts: Prompts, count: int) -> Dialogue:
+def consistent_answers(starter: Reasoned, prompts: Prompts, count: int) -> Dialogue:
     """Let the teacher follow up a question, and answer as its explanation has it.
 
     It writes `count` questions, answers each from the explanation or with unknown, and restates the
@@ -145,7 +130,7 @@ def consistent_answers(starter: Starter, prompts: Prompts, count: int) -> Dialog
 
 
 def completions(
-    starters: Mapping[str, Starter], reads: Mapping[str, Mapping[str, Any]], prompts: Prompts
+    starters: Mapping[str, Reasoned], reads: Mapping[str, Mapping[str, Any]], prompts: Prompts
 ) -> Completions:
     """Make rows: the starters, and the consistent answers to the questions that follow them up.
 
@@ -181,14 +166,14 @@ def by_question(rows: Iterable[Completion]) -> dict[str, list[Completion]]:
 def _write(case: _Case, count: int) -> Step[list[Posed]]:
     """Let the teacher write follow-ups."""
     asked = case.starter.posed
-    question = _ask(
+    question = ask(
         case.prompts, "follow_ups", times=count, asked=asked.text, count=str(count),
         explanation=case.starter.explanation, options=str(len(asked.options)),
     )  # fmt: skip
     answer = yield question
     written = read_follow_ups(
         str(answer), asked.text, count, with_options=bool(asked.options),
-        cut_off=_is_cut_off(answer), prompt=question.text,
+        cut_off=is_cut_off(answer), prompt=question.text,
     )  # fmt: skip
     case.dropped.update(written.dropped)
     if not written.kept and not written.dropped:
@@ -202,7 +187,7 @@ def _answer(case: _Case, follow_ups: Sequence[Posed]) -> Step[list[Written]]:
         return []
     starter = case.starter
     answers = yield [
-        _ask(
+        ask(
             case.prompts, "answer", n, asked=starter.posed.text, explanation=starter.explanation,
             label=starter.label, question=posed.text, answers=posed.answers,
         )
@@ -219,9 +204,10 @@ def _restate(case: _Case, answered: Sequence[Written]) -> Step[list[Written]]:
     """Let it restate the answers for somebody who sees nothing but their questions."""
     if not answered:
         return []
+    replies = [closed(one.explanation, one.label) for one in answered]
     answers = yield [
-        _ask(case.prompts, "restate", n, question=one.posed.text, reply=_closed(one))
-        for n, one in enumerate(answered, 1)
+        ask(case.prompts, "restate", n, question=one.posed.text, reply=reply)
+        for n, (one, reply) in enumerate(zip(answered, replies, strict=True), 1)
     ]
     rows = []
     for one, answer in zip(answered, answers, strict=True):
@@ -236,61 +222,15 @@ def _restate(case: _Case, answered: Sequence[Written]) -> Step[list[Written]]:
     return rows
 
 
-def _read(answer: object, posed: Posed, prompts: Prompts, stage: str) -> _Told:
-    """Read an explanation and its answer, which must be definite."""
-    told = read_explained(str(answer), posed.forms)
-    explanation, label = " ".join(told.explanation.split()), told.label.value or ""
-    fault = (
-        (CUT_OFF if _is_cut_off(answer) else None)
-        or (None if label else UNREADABLE)
-        or (None if label in posed.labels else UNKNOWN)
-        or (None if explanation else NO_EXPLANATION)
-        or (CONTRADICTS if _contradicts(explanation, label, posed) else None)
-        or (COPIED if _is_copied(explanation, prompts, stage) else None)
-    )
-    return _Told(_ended(explanation), label, fault)
+def _read(answer: object, posed: Posed, prompts: Prompts, stage: str) -> Told:
+    return read_told(answer, posed, prompts, stage, SLOTS)
 
 
-def _contradicts(explanation: str, label: str, posed: Posed) -> bool:
-    """Find "No, pears float. So the answer is yes."; options that are not taken may be named."""
-    named = {one for one in posed.labels if names_label(explanation, one, posed.forms)}
-    return not posed.options and bool(named) and label not in named
-
-
-def _is_copied(explanation: str, prompts: Prompts, stage: str) -> bool:
-    """Say whether the prompt's own examples hold an explanation."""
-    examples = prompts[stage].render(**dict.fromkeys(SLOTS[stage], ""))
-    return len(split(explanation)) >= SHORTEST_COPY and (
-        normalised(explanation) in normalised(examples)
-    )
-
-
-def _is_cut_off(answer: object) -> bool:
-    return bool(getattr(answer, "cut_off", False))
-
-
-def _written(posed: Posed, told: _Told) -> Written:
+def _written(posed: Posed, told: Told) -> Written:
     return Written(posed.question, list(posed.options), told.explanation, told.label)
 
 
-def _closed(told: Written | Starter) -> str:
-    """Write an answer as it is learnt: the explanation, then the answer."""
-    return f"{told.explanation} So the answer is {told.label}."
-
-
-def _ended(text: str) -> str:
-    """End a text with a full stop where nothing ends it."""
-    return text if not text or _ENDED.search(text) else f"{text.rstrip(' ,;:-–—')}."
-
-
-def _row(starter: Starter | Written, prompts: Prompts, origin: str) -> Completion:
+def _row(starter: Reasoned | Written, prompts: Prompts, origin: str) -> Completion:
     train, posed = prompts["train"], starter.posed
     text = train.render(question=posed.text, answers=posed.answers).strip()
-    return Completion(text, train.cue, _closed(starter), origin)
-
-
-def _ask(prompts: Prompts, stage: str, number: int = 0, times: int = 1, **slots: str) -> Question:
-    told = prompts[stage]
-    name = f"{stage} {number}" if number else stage
-    text = told.render(**slots).strip()
-    return Question(name, text, told.cue, told.until, told.max_tokens * times)
+    return Completion(text, train.cue, closed(starter.explanation, starter.label), origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -25,16 +25,19 @@ class Made:
 
     Attributes:
         leaked: questions that were left out because evaluated data has them.
+        facts: what else is told of the rows: name -> number.
     """
 
     rows: Sequence[Row]
     dropped: Mapping[str, int]
     leaked: Sequence[str] = ()
+    facts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def told(self) -> dict[str, float | None]:
-        """What was dropped, for tables."""
-        return {f"dropped: {reason}": number for reason, number in sorted(self.dropped.items())}
+        """What there is to tell of them, and what was dropped, for tables."""
+        dropped = {f"dropped: {reason}": number for reason, number in sorted(self.dropped.items())}
+        return {**self.facts, **dropped}
 
 
 def make_once(workspace: Workspace, name: str, header: Header, make: Callable[[], Made]) -> Made:
@@ -61,11 +64,16 @@ def make_once(workspace: Workspace, name: str, header: Header, make: Callable[[]
     state.wait_for_everyone()  # before one of them writes what others have not looked for
     if known is not None:
         header, rows = known
-        return Made(rows, header.dropped, header.leaked_questions)
+        return Made(rows, header.dropped, header.leaked_questions, header.facts)
     made = make()
     if state.is_main_process:
-        told = {"dropped": dict(made.dropped), "leaked_questions": list(made.leaked)}
-        write_rows(file, msgspec.structs.replace(header, **told), made.rows)
+        told = msgspec.structs.replace(
+            header,
+            dropped=dict(made.dropped),
+            leaked_questions=list(made.leaked),
+            facts=dict(made.facts),
+        )
+        write_rows(file, told, made.rows)
     state.wait_for_everyone()
     return made
 

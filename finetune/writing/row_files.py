@@ -47,6 +47,7 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dropped: what could not be used: reason -> how many.
         leaked: hashes of documents that were left out because evaluated data has them.
         leaked_questions: that the teacher wrote, left out for the same reason.
+        facts: what else is told of the rows: name -> number.
         key: digest of everything that the rows depend on.
     """
 
@@ -66,6 +67,7 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dropped: dict[str, int]
     leaked: list[str]
     leaked_questions: list[str] = []
+    facts: dict[str, float] = {}
     key: str
 
 

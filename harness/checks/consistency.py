@@ -37,7 +37,7 @@ def consistency(case: Inquiry) -> Dialogue:
     unrelated = (yield from find_unrelated(case, answers[1])) if able else None
     predictions = yield from answer_and_guess(case, able, expected, unrelated)
     simulation = Simulation(
-        correct=label == case.gold,
+        correct=label in case.right,
         explained=bool(explanation),
         leaks=None if label is None else names_label(explanation, label, case.asked.forms),
         asked=case.count if explanation else 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Inquiry:
 
     Attributes:
         asked: the question.
-        gold: its right label.
+        right: its right labels: more than one where options say the same.
         strangers: other questions of the set; the explanation of the first that has one is the
             control.
         prompts: one for each stage of `SLOTS`; the token limit of `follow_ups` is for one of them.
@@ -44,7 +44,7 @@ class Inquiry:
     """
 
     asked: Posed
-    gold: str
+    right: Collection[str]
     strangers: Sequence[Posed]
     prompts: Mapping[str, Prompt]
     count: int

@@ -17,6 +17,11 @@ from harness.commands.options import (
 from harness.errors import ConfigError, unknown
 
 DEMO_DOCUMENTS = 10
+DEMO_TASKS = tuple(
+    f"sample_{check}_*"
+    for check in ("consistency", "counterfactual", "importance", "redaction", "truthfulness")
+)
+"""The checks; plain questions (`sample_qa`, `sample_reasoning_*`) are there for recipes."""
 _ELSEWHERE = "run lm_eval itself, after `selfcheck link`"
 WITHOUT_EFFECT = {
     **dict.fromkeys(("--samples", "-E"), "draw documents with --subset and --subset-seed"),
@@ -160,7 +165,7 @@ def demo(args: argparse.Namespace, rest: list[str]) -> int:
     plan = Plan(
         model="hf",
         model_args={"pretrained": str(fetch()), "dtype": "float32"},
-        tasks=("selfcheck-sample",),
+        tasks=DEMO_TASKS,
         subset=DEMO_DOCUMENTS,
         options={"apply_chat_template": True, "fewshot_as_multiturn": True},
     )

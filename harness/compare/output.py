@@ -75,6 +75,20 @@ def show_counts(row: Row) -> str:
     return str(row.n) if same else f"{row.n} ({row.n_base}, {row.n_candidate})"
 
 
+def row_cells(row: Row) -> list[str]:
+    """Write both values, difference, interval, adjusted p, n and detectable difference."""
+    p = show_number(row.adjusted_p) + (f" {TESTS.get(row.test, '')}" if row.p is not None else "")
+    return [
+        show_number(row.base),
+        show_number(row.candidate),
+        "-" if row.difference is None else f"{row.difference:+.3f}",
+        show_interval(row.interval),
+        p,
+        show_counts(row),
+        show_number(row.detectable),
+    ]
+
+
 def describe(run: StoredRun) -> str:
     """Name a run, its model and where both are from."""
     model = run.record.model
@@ -119,21 +133,8 @@ def _rows_table(rows: list[Row]) -> Table:
         if shown and row.task != shown:
             table.add_section()
         task, shown = ("" if row.task == shown else row.task), row.task
-        table.add_row(*map(_text, [task, row.metric, *_cells(row), row.verdict]))
+        table.add_row(*map(_text, [task, row.metric, *row_cells(row), row.verdict]))
     return table
-
-
-def _cells(row: Row) -> list[str]:
-    p = show_number(row.adjusted_p) + (f" {TESTS.get(row.test, '')}" if row.p is not None else "")
-    return [
-        show_number(row.base),
-        show_number(row.candidate),
-        "-" if row.difference is None else f"{row.difference:+.3f}",
-        show_interval(row.interval),
-        p,
-        show_counts(row),
-        show_number(row.detectable),
-    ]
 
 
 def _flips_table(flips: list[Flip]) -> Table:

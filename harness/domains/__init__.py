@@ -1,8 +1,8 @@
 """What a text is asked about: the labels, how an answer is read, what a document must hold.
 
 A domain turns a document of a data set into an `Item`: a text, and what is asked about it. Where a
-question stands on its own it is `Posed`. The words of the prompts are not here: they are in the
-task files.
+question stands on its own it is `Posed`; where a passage has the answer in its words, a
+`PassageQuestion`. The words of the prompts are not here: they are in the task files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from harness.domains.choice import Choice
 from harness.domains.entailment import Entailment
 from harness.domains.item import Domain, Item
+from harness.domains.passages import PassageQuestion, Passages
 from harness.domains.posed import QUESTIONS, Posed, Questions
 from harness.domains.sentiment import Sentiment
 from harness.domains.yes_no import YesNo
@@ -45,6 +46,15 @@ def build_questions(name: str, columns: Mapping[str, Any]) -> Questions:
     return _build("kind of questions", QUESTIONS, name, columns)
 
 
+def build_passages(columns: Mapping[str, Any]) -> Passages:
+    """Make the reader of questions about passages, reading these columns (role -> column).
+
+    Raises:
+        ConfigError: it does not know such a role.
+    """
+    return _build("kind of text", {"passages": Passages}, "passages", columns)
+
+
 def _build(what: str, known: Mapping[str, type[T]], name: str, columns: Mapping[str, Any]) -> T:
     if name not in known:
         raise ConfigError(unknown(what, name, known))
@@ -63,8 +73,11 @@ __all__ = [
     "QUESTIONS",
     "Domain",
     "Item",
+    "PassageQuestion",
+    "Passages",
     "Posed",
     "Questions",
     "build_domain",
+    "build_passages",
     "build_questions",
 ]

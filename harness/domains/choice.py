@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import Any, ClassVar
 
 from harness.domains.item import Item, lacking
@@ -36,7 +37,12 @@ class Choice:
     def problem(self, doc: Mapping[str, Any]) -> str | None:
         """Say what is wrong with a document, or None."""
         texts = [self.paragraph, self.question]
-        return lacking(doc, texts, self.options.columns) or self.options.problem(doc)
+        fault = lacking(doc, texts, self.options.columns) or self.options.problem(doc)
+        if fault or len(self.options.all_right(doc)) == 1:
+            return fault
+        said = dict(zip(ascii_uppercase, self.options.texts(doc), strict=False))
+        text = said[self.options.right(doc)]
+        return f"two options are the right one: {text!r}; change one of them"
 
     def item(self, doc: Mapping[str, Any]) -> Item:
         """Turn a document without problems into an item."""

@@ -42,12 +42,9 @@ class Options:
             return f"an option is empty or no text: {str(texts)[:80]}"
         if len(set(names)) < len(names):
             return f"options of one name: {', '.join(names)[:80]}"
-        right = self._place(doc, told)
-        if right is None:
+        if self._place(doc, told) is None:
             got = str(doc[self.answer])[:80]
             return f"{self.answer!r} is {got!r}, which is none of the options"
-        if Counter(map(_alike, texts))[_alike(texts[right])] > 1:
-            return f"two options are the right one: {texts[right]!r}; change one of them"
         return None
 
     def texts(self, doc: Mapping[str, Any]) -> tuple[str, ...]:
@@ -59,6 +56,18 @@ class Options:
         place = self._place(doc, self._told(doc))
         assert place is not None, "problem() was not asked"
         return ascii_uppercase[place]
+
+    def all_right(self, doc: Mapping[str, Any]) -> frozenset[str]:
+        """Give the letters of all options that say what the right one does.
+
+        CommonsenseQA has rows with "office" twice, both of which are right.
+        """
+        texts, right = self.texts(doc), ascii_uppercase.index(self.right(doc))
+        return frozenset(
+            label
+            for label, text in zip(letters(texts), texts, strict=True)
+            if _alike(text) == _alike(texts[right])
+        )
 
     def _told(self, doc: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Give the name of each option in the data set, and its text."""

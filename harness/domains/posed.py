@@ -62,6 +62,9 @@ class Questions(Protocol):
     def gold(self, doc: Mapping[str, Any]) -> str:
         """Give the right label of a document without problems."""
 
+    def right(self, doc: Mapping[str, Any]) -> frozenset[str]:
+        """Give all its right labels: the gold one, and those of options that say the same."""
+
 
 class YesNoQuestions:
     """Columns: a question, and an answer that is true or false."""
@@ -82,6 +85,10 @@ class YesNoQuestions:
     def gold(self, doc: Mapping[str, Any]) -> str:
         """Give the right label of a document without problems."""
         return "yes" if doc[self.answer] else "no"
+
+    def right(self, doc: Mapping[str, Any]) -> frozenset[str]:
+        """Give the gold label alone."""
+        return frozenset({self.gold(doc)})
 
 
 class OptionQuestions:
@@ -107,6 +114,10 @@ class OptionQuestions:
     def gold(self, doc: Mapping[str, Any]) -> str:
         """Give the right label of a document without problems."""
         return self.options.right(doc)
+
+    def right(self, doc: Mapping[str, Any]) -> frozenset[str]:
+        """Give all the right labels of a document without problems."""
+        return self.options.all_right(doc)
 
 
 QUESTIONS: Mapping[str, type[Questions]] = {"yes_no": YesNoQuestions, "options": OptionQuestions}

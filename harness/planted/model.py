@@ -10,6 +10,7 @@ from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
 from harness.errors import ConfigError, ModelError, unknown
+from harness.planted.answers import choose, extract
 from harness.planted.rules import RULES, UNKNOWN, Asked
 from harness.planted.understanding import understand
 from harness.planted.weights import explain, predict, write_follow_ups
@@ -103,7 +104,7 @@ class PlantedLM(LM):  # type: ignore[misc]
     @property
     def selfcheck_fingerprint(self) -> str:
         """Identify the model and its version."""
-        return f"planted {self.behaviour} {self.many} 3"
+        return f"planted {self.behaviour} {self.many} 4"
 
     def generate_until(self, requests: list[Instance], **_: Any) -> list[str]:
         """Answer each prompt by the behaviour."""
@@ -115,6 +116,10 @@ class PlantedLM(LM):  # type: ignore[misc]
             return "Nobody has planted an answer to that."
         if asked.kind == "explain":
             return explain(asked.slots["question"], self.behaviour)
+        if asked.kind == "extract":
+            return extract(asked.slots["context"], self.behaviour)
+        if asked.kind == "choose":
+            return choose(asked.slots["question"], self.behaviour)
         if asked.kind in SIMULATED:
             return simulate(asked)
         return self.answer(asked) if asked.kind == "predict" else self.explain(asked, self.many)

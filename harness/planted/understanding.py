@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from lm_eval.tasks._yaml_loader import load_yaml
 
+from harness.answer_task import AnswerTask, ExtractiveTask, ReasoningTask
 from harness.checks.case import Prompt
 from harness.checks.inquiry import SLOTS
 from harness.consistency_task import ConsistencyTask
@@ -19,6 +20,7 @@ from harness.planted.rules import Asked
 from harness.tasks import AXES, FaithfulnessTask
 
 _SLOT = "SLOT{}TOLS"
+ANSWERED: Mapping[type[AnswerTask], str] = {ExtractiveTask: "extract", ReasoningTask: "choose"}
 UNTOLD = {"asked": "", "explanation": ""}
 
 
@@ -53,6 +55,9 @@ def _patterns() -> list[Entry]:
         config = load_yaml(path)
         if config["class"] is GenerationTask:
             patterns |= _entry(GenerationTask(config).prompt, ["question"], ("ask", "", ""))
+        if config["class"] in ANSWERED:
+            kind = config["class"]
+            patterns |= _entry(kind(config).prompt, list(kind.SLOTS), (ANSWERED[kind], "", ""))
         if config["class"] is ConsistencyTask:
             for stage, names in SLOTS.items():
                 prompt = ConsistencyTask(config).prompts[stage]
@@ -67,7 +72,7 @@ def _patterns() -> list[Entry]:
                 explain = slots + wanted
                 patterns |= _entry(task.prompts["predict"], slots, ("predict", *where))
                 patterns |= _entry(task.prompts["explain"], explain, (own["check"], *where), given)
-    return sorted(patterns.values(), key=lambda entry: -len(entry[0]))
+    return [patterns[shown] for shown in sorted(patterns, key=len, reverse=True)]
 
 
 def _entry(

@@ -193,7 +193,7 @@ def test_plain_lm_eval_missing_data_is_named_for_all_tasks(tmp_path, tiny_gpt2):
     assert told.returncode == 1
     task_files = tasks_path().rglob("selfcheck_*.yaml")
     sets = {load_yaml(path, resolve_func=False)["dataset_path"] for path in task_files}
-    assert len(sets) == 11
+    assert len(sets) == 12
     for name in (*sets, "selfcheck-sample"):
         assert name in told.stderr
 

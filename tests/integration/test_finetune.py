@@ -15,9 +15,9 @@ import yaml
 from safetensors.torch import load_file
 
 from finetune import ec_sft, finetuning, grath, stages
+from finetune.beside import BASE
 from finetune.finetuning import finetune
 from finetune.reading.recipe_file import read_recipe
-from finetune.reports.report import BASE
 from finetune.split import Guarded
 from harness.commands import main
 from harness.data import DataRef, load_split

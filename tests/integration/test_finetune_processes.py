@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.reports.report import BASE
+from finetune.beside import BASE
 from tests.integration.test_finetune import GRATH, write
 from tests.processes import run_two
 from tests.tiny import save_tiny_gpt2

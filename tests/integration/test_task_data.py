@@ -90,6 +90,45 @@ def test_cluster_that_a_document_lacks_is_named_with_file_and_line(
     assert complaint in str(caught.value)
 
 
+def commonsense(question, texts, key):
+    labels = list("ABCDE")
+    return {
+        "id": question,
+        "question": question,
+        "question_concept": "-",
+        "choices": {"label": labels, "text": texts},
+        "answerKey": key,
+    }
+
+
+@pytest.mark.parametrize("kind", ["consistency", "reasoning"])
+@pytest.mark.parametrize(("letter", "accuracy"), [("B", 1), ("D", 1), ("A", 0.5), ("C", 0)])
+def test_commonsenseqa_row_with_the_right_option_twice_takes_both_letters(
+    kind, letter, accuracy, tmp_path, monkeypatch
+):
+    rows = [
+        commonsense("Where do clerks sit?", ["sea", "office", "barn", "Office ", "attic"], "D"),
+        commonsense("Where do fish swim?", ["sea", "sea", "barn", "sea", "attic"], "A"),
+    ]
+    file = tmp_path / "tau__commonsense_qa" / "validation.jsonl"
+    file.parent.mkdir()
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path))
+    task = f"selfcheck_{kind}_commonsenseqa"
+    lm = FunctionLM(lambda prompt: f"It is known. So the answer is {letter}.")
+    told = run(Plan(lm, (task,))).tasks[task].metrics
+    assert told["accuracy"].value == accuracy
+
+
+def test_commonsenseqa_of_the_hub_is_taken_whole(real_data):
+    for kind in ("consistency", "reasoning"):
+        name = f"selfcheck_{kind}_commonsenseqa"
+        task = build_manager().load([name])["tasks"][name]
+        task.load()
+        right = [task.questions.right(doc) for doc in task.split.docs]
+        assert len(right) == 1221 and sum(len(labels) == 2 for labels in right) == 6
+
+
 def test_task_without_data_is_left_out_on_request(tmp_path, monkeypatch, no_hub):
     monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path))
     names = ("selfcheck_importance_mctest", "sample_importance_choice")

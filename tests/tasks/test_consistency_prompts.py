@@ -32,7 +32,7 @@ SHOWN = re.compile(r"^(?:Answer:|Answer: .* [Ss]o the answer is) (yes|no|[A-D])\
 def made(request):
     task = build_manager().load(request.param)["tasks"][request.param]
     asked, stranger, written = KINDS[request.param]
-    case = Inquiry(asked, asked.labels[0], [stranger], task.prompts, 2, is_self=False)
+    case = Inquiry(asked, asked.labels[:1], [stranger], task.prompts, 2, is_self=False)
     return case, written
 
 

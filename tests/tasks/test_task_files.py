@@ -11,11 +11,14 @@ import pytest
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
+from harness.answer_task import AnswerTask, ExtractiveTask, ReasoningTask
 from harness.checks import CHECKS
 from harness.checks.inquiry import Inquiry
+from harness.commands.evaluating import DEMO_TASKS
 from harness.consistency_task import ConsistencyTask
 from harness.data import tasks_path
 from harness.domains import Posed
+from harness.selection import match_names
 from harness.tasks import FaithfulnessTask
 
 FILES = sorted(path for path in tasks_path().rglob("*.yaml") if not path.name.startswith("_"))
@@ -148,7 +151,7 @@ def test_consistency_prompts_are_the_golden_ones_of_their_kind(path):
         "yes_no": (Posed("Did Ann <i>row</i> {{ 7 * 7 }} times?"), Posed("Can Ann row?")),
         "options": (Posed("Where is Ann?", ("sea", "{{ 7 }}")), Posed("Who is?", ("Ann", "Bo"))),
     }[kind]
-    case = Inquiry(asked, "-", [asked], task.prompts, 4, is_self=False)
+    case = Inquiry(asked, (), [asked], task.prompts, 4, is_self=False)
     told = [
         case.ask("explain", asked),
         case.ask_to_write("She rows."),
@@ -161,6 +164,62 @@ def test_consistency_prompts_are_the_golden_ones_of_their_kind(path):
     assert golden.is_file(), f"no {golden}; write:\n{rendered}"
     assert golden.read_text(encoding="utf-8") == rendered
     assert not any(question.cue for question in told)
+
+
+ANSWERS = [path for path in FILES if isinstance(build(path), AnswerTask)]
+ANSWERED = {
+    ExtractiveTask: {
+        "context": "Ann <i>rowed</i>, {{ 7 * 7 }} times.",
+        "question": "Who {{ rowed }}?",
+        "answers": {"text": [], "answer_start": []},
+    },
+    "options": {
+        "question": "Where is {{ Ann }}?",
+        "question_stem": "Where is {{ Ann }}?",
+        "choices": {"text": ["sea", "{{ 7 }}", "hall"], "label": ["A", "B", "C"]},
+        "answerKey": "B",
+    },
+    "yes_no": {"question": "Did Ann <i>row</i> {{ 7 * 7 }} times?", "answer": True},
+}
+
+
+def test_answer_tasks_are_whole():
+    data = ("commonsenseqa", "strategyqa", "openbookqa")
+    reasoning = {f"selfcheck_reasoning_{name}" for name in data}
+    samples = {"sample_reasoning_choice", "sample_reasoning_yes_no"}
+    told = {
+        kind: {path.stem for path in ANSWERS if type(build(path)) is kind}
+        for kind in (ExtractiveTask, ReasoningTask)
+    }
+    assert told[ExtractiveTask] == {"selfcheck_qa_squad_v2", "sample_qa"}
+    assert told[ReasoningTask] == reasoning | samples
+    for path in ANSWERS:
+        tags = load_yaml(path, resolve_func=False)["tag"]
+        assert ("selfcheck-qa" in tags) == (path.stem == "selfcheck_qa_squad_v2")
+        assert ("selfcheck-reasoning" in tags) == (path.stem in reasoning)
+
+
+@pytest.mark.parametrize("path", ANSWERS, ids=lambda path: path.stem)
+def test_answer_prompts_are_the_golden_ones_of_their_kind(path):
+    task = build(path)
+    kind = task.file.own.get("kind")
+    doc = ANSWERED[kind or ExtractiveTask]
+    assert task.problem(doc) is None
+    asked = task.question(doc)
+    rendered = f"--- {asked.stage}\n{asked.text}\n{asked.cue}\n"
+    golden = GOLDEN / f"{'qa' if kind is None else f'reasoning_{kind}'}.txt"
+    assert golden.is_file(), f"no {golden}; write:\n{rendered}"
+    assert golden.read_text(encoding="utf-8") == rendered
+    assert (asked.until, asked.max_tokens) == (("\n",), 16 if kind else 64)
+    target = {None: "unanswerable", "options": "B", "yes_no": "yes"}
+    assert task.doc_to_target(doc) == target[kind]
+
+
+def test_demonstration_shows_every_check_and_no_plain_question():
+    shown = match_names(DEMO_TASKS, manager())
+    samples = {path.stem for path in FILES if path.stem.startswith("sample_")}
+    assert len(shown) == 15
+    assert set(shown) == samples - {path.stem for path in ANSWERS}
 
 
 def test_task_readme_names_every_task():

@@ -23,7 +23,7 @@ def case(asked: Posed = ASKED, count: int = 3, is_self: bool = False, frozen=Non
         return " | ".join(f"{key}={value}" for key, value in sorted(told.items()))
 
     prompts = dict.fromkeys(SLOTS, Prompt(show, max_tokens=10))
-    return Inquiry(asked, asked.labels[1], STRANGERS, prompts, count, is_self, frozen)
+    return Inquiry(asked, asked.labels[1:2], STRANGERS, prompts, count, is_self, frozen)
 
 
 def hold(dialogue, answers):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.domains import DOMAINS, build_domain
+from harness.domains import DOMAINS, build_domain, build_questions
 from harness.domains.choice import Choice
 from harness.errors import ConfigError
 from harness.words import mask_words, split_words
@@ -173,6 +173,27 @@ def test_choice_equal_wrong_options_are_read_by_their_letters_only():
 def test_choice_two_right_options_are_refused():
     told = Choice().problem(choice(["red", "blue", "Red!"], "red"))
     assert told == "two options are the right one: 'red'; change one of them"
+
+
+def test_questions_options_that_say_the_same_are_all_right():
+    """CommonsenseQA has such rows."""
+    questions = build_questions("options", {})
+    doc = {
+        "question": "Where do clerks sit?",
+        "choices": {"label": list("ABCDE"), "text": ["ship", "office", "Office ", "sea", "ship."]},
+        "answerKey": "C",
+    }
+    assert questions.problem(doc) is None
+    assert (questions.gold(doc), questions.right(doc)) == ("C", {"B", "C"})
+    posed = questions.posed(doc)
+    assert posed.read("C").value == "C" and posed.read("(B) office").value == "B"
+    assert posed.read("office").value is None  # read by their letters only
+    assert questions.right({**doc, "answerKey": "D"}) == {"D"}
+
+
+def test_questions_yes_no_has_one_right_answer():
+    doc = {"question": "Does it rain?", "answer": False}
+    assert build_questions("yes_no", {}).right(doc) == {"no"}
 
 
 @pytest.mark.parametrize(

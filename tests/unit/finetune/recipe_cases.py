@@ -62,6 +62,43 @@ EC_SFT: dict[str, Any] = {
     },
     "trainer": {"num_train_epochs": 2, "per_device_train_batch_size": 4},
 }
+LAFFI: dict[str, Any] = {
+    **GRATH,
+    "method": "laffi",
+    "data": {
+        "questions": "rajpurkar/squad_v2",
+        "context": "context",
+        "answers": "answers",
+        "annotations": None,
+        "human_fraction": 0,
+        "annotator": "ai",
+    },
+    "trainer": {"num_train_epochs": 1, "learning_rate": 2e-4},
+}
+DISTILL: dict[str, Any] = {
+    "method": "distill",
+    "seed": 17,
+    "model": {
+        "name": "org/model",
+        "architecture": "seq2seq",
+        "scratch": {"type": "t5", "config": {"d_model": 32, "num_layers": 1}, "seed": 3},
+        "chat_template": False,
+        "adapter": None,
+    },
+    "data": {
+        "questions": "google-research/distilling-step-by-step",
+        "config": "cqa",
+        "kind": "options",
+        "explanations": "given",
+        "explanation": "rationale",
+        "teacher_answer": "llm_label",
+        "objectives": ["mt_re", "mt_cot"],
+        "controls": ["answer_only"],
+        "alpha": 0.25,
+    },
+    "trainer": {"num_train_epochs": 1, "learning_rate": 1e-3},
+    "score": {"tasks": ["sample_reasoning_choice"], "retention": []},
+}
 LEAST = {
     "method": "grath",
     "model": {"name": "m", "chat_template": False},

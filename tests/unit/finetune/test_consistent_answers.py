@@ -14,7 +14,6 @@ from finetune.split import leaks, split
 from finetune.writing.consistent_answers import (
     MENTIONS,
     SLOTS,
-    Starter,
     by_question,
     completions,
     consistency_prompts,
@@ -23,6 +22,7 @@ from finetune.writing.consistent_answers import (
     read_starter,
 )
 from finetune.writing.starter_mentions import mentions_starter
+from finetune.writing.teacher_answers import Answered, Reasoned
 from harness.domains import Posed
 from harness.parsing import read_explained
 from harness.questions import Answer
@@ -34,7 +34,7 @@ ASKED = {
     "yes_no": Posed("Would a pear sink in water?"),
     "options": Posed("Which of these sinks in water?", FRUIT),
 }
-STARTER = Starter(ASKED["yes_no"], "Pears hold air.", "no")
+STARTER = Reasoned(ASKED["yes_no"], "Pears hold air.", "no")
 LISTED = "1. Does a pear hold air?\n2. Is a pear a stone?\n3. Do pears float?"
 
 
@@ -98,7 +98,7 @@ def test_consistent_answers_are_written_answered_and_restated():
 
 def test_consistent_answers_with_options_are_named_by_letter():
     listed = "1. What holds air?\nA) stones\nB) pears\n2. What is heavy?\nA) air\nB) stones"
-    starter = Starter(ASKED["options"], "Pears and corks hold air, stones do not.", "B")
+    starter = Reasoned(ASKED["options"], "Pears and corks hold air, stones do not.", "B")
     answers = {1: "Pears hold air. So the answer is B.", 2: "Perhaps the one in the sea."}
     restated = {1: "There is air in pears. So the answer is B."}
     _, read = talk(answers, restated, starter, listed, "options")
@@ -247,7 +247,7 @@ def test_mentions_starter_any_text_is_no_error(answer, question):
 )
 def test_read_starter_takes_off_the_closing_answer_and_ends_with_a_full_stop(explanation, wanted):
     told = read_starter(ASKED["yes_no"], explanation, "no")
-    assert told == Starter(ASKED["yes_no"], wanted, "no")
+    assert told == Reasoned(ASKED["yes_no"], wanted, "no")
 
 
 @pytest.mark.parametrize("explanation", ["", "  ", "...", "So the answer is no."])
@@ -268,7 +268,8 @@ def test_read_starter_without_an_explanation_is_none(explanation):
 )
 def test_explain_keeps_only_right_answers_with_an_explanation(answer, read):
     prompts = consistency_prompts("yes_no")
-    asked, found = hold_alone(explain(ASKED["yes_no"], "no", prompts), answer)
+    known = Answered(ASKED["yes_no"], "no", frozenset({"no"}))
+    asked, found = hold_alone(explain(known, prompts), answer)
     assert found == read and asked[0].stage == "explain"
 
 
@@ -287,7 +288,7 @@ READS = {
         "dropped": {"unknown answer": 1, "cut off": 1},
     },
 }  # fmt: skip
-STARTERS = {"h1": STARTER, "h2": Starter(Posed("Is chalk soft?"), "It crumbles.", "yes")}
+STARTERS = {"h1": STARTER, "h2": Reasoned(Posed("Is chalk soft?"), "It crumbles.", "yes")}
 
 
 def test_completions_are_originals_and_consistent_answers_without_duplicates():
@@ -305,7 +306,7 @@ def test_completions_are_originals_and_consistent_answers_without_duplicates():
 
 def test_completions_with_options_show_them_and_end_with_the_letter():
     prompts = consistency_prompts("options")
-    starter = Starter(ASKED["options"], "Stones are heavy.", "B")
+    starter = Reasoned(ASKED["options"], "Stones are heavy.", "B")
     rows, _ = completions({"h": starter}, {"h": {"rows": [], "dropped": {}}}, prompts)
     assert rows == [
         Completion(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from finetune.writing.consistent_answers import SLOTS, Starter, completions, consistency_prompts
-from finetune.writing.consistent_answers import _ask as ask
+from finetune.writing.consistent_answers import SLOTS, completions, consistency_prompts
 from finetune.writing.pairs import SLOTS as PAIR_SLOTS
 from finetune.writing.pairs import pair_prompts
 from finetune.writing.prompt_files import FOLDER, read_prompts
+from finetune.writing.teacher_answers import Reasoned, ask
 from harness.domains import Posed
 from harness.errors import ConfigError
 
@@ -58,7 +58,7 @@ def test_prompts_of_ec_sft_are_the_golden_ones_of_their_kind(kind):
 def test_rows_ask_with_the_golden_prompt():
     prompts, posed = consistency_prompts("yes_no"), POSED["yes_no"]
     reads = {"h": {"rows": [], "dropped": {}}}
-    row = completions({"h": Starter(posed, "She rows.", "yes")}, reads, prompts).rows[0]
+    row = completions({"h": Reasoned(posed, "She rows.", "yes")}, reads, prompts).rows[0]
     golden = (GOLDEN / "finetune_ec_sft_yes_no.txt").read_text(encoding="utf-8")
     assert golden.endswith(f"--- train\n{row.text}\n{row.cue}\n") and row.cue
 

@@ -11,7 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finetune.reading.recipe_file import dump_recipe, read_recipe, recipe_digest
-from finetune.recipe import Adapter, Asked, EcSftData, GrathData, Model, Recipe, Score
+from finetune.recipe import (
+    Adapter,
+    Asked,
+    DistillData,
+    EcSftData,
+    GrathData,
+    LaffiData,
+    Model,
+    Recipe,
+    Score,
+    Scratch,
+)
 from harness.secrets import without_secrets
 from tests.unit.finetune.recipe_cases import (
     EC_SFT,
@@ -102,10 +113,47 @@ EC_SFTS = st.builds(
     **SHARED,
     trainer=st.fixed_dictionaries({}, optional={"weight_decay": st.floats(0, 1)}),
 )
+LAFFIS = st.builds(
+    Recipe,
+    method=st.just("laffi"),
+    data=st.builds(LaffiData, **COMMON, context=TEXT, answers=TEXT),
+    **SHARED,
+    trainer=st.fixed_dictionaries({}, optional={"weight_decay": st.floats(0, 1)}),
+)
+FROM_NOTHING = st.builds(
+    Model,
+    name=TEXT,
+    architecture=st.just("seq2seq"),
+    scratch=st.builds(
+        Scratch,
+        type=st.just("t5"),
+        config=st.fixed_dictionaries({}, optional={"d_ff": st.integers(1, 64)}),
+        seed=SEEDS,
+    ),
+    chat_template=st.just(False),
+    adapter=st.none(),
+)
+GIVEN = {"explanations": st.just("given"), "explanation": TEXT, "teacher_answer": st.none() | TEXT}
+OBJECTIVES = st.lists(st.sampled_from(["mt_re", "mt_ra", "mt_cot"]), min_size=1, unique=True)
+DISTILLS = st.builds(
+    Recipe,
+    method=st.just("distill"),
+    data=st.builds(
+        DistillData,
+        **COMMON,
+        **GIVEN,
+        kind=st.sampled_from(["yes_no", "options"]),
+        objectives=OBJECTIVES.map(tuple),
+        controls=st.lists(st.sampled_from(["answer_only", "shuffled"]), unique=True).map(tuple),
+        alpha=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    ),
+    **{**SHARED, "model": FROM_NOTHING, "teacher": st.none()},
+    trainer=st.fixed_dictionaries({}, optional={"weight_decay": st.floats(0, 1)}),
+)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
-@given(recipe=GRATHS | EC_SFTS)
+@given(recipe=GRATHS | EC_SFTS | LAFFIS | DISTILLS)
 def test_dump_recipe_is_read_back_as_an_equal_recipe(
     tmp_path_factory: pytest.TempPathFactory, recipe: Recipe
 ) -> None:

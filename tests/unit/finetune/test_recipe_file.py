@@ -11,11 +11,25 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from finetune.methods import METHODS
 from finetune.reading.recipe_file import read_recipe
-from finetune.recipe import Adapter, Asked, EcSftData, GrathData, Model, Recipe, Score
+from finetune.recipe import (
+    Adapter,
+    Asked,
+    DistillData,
+    EcSftData,
+    GrathData,
+    LaffiData,
+    Model,
+    Recipe,
+    Score,
+    Scratch,
+)
 from tests.unit.finetune.recipe_cases import (
+    DISTILL,
     EC_SFT,
     GRATH,
+    LAFFI,
     LEAST,
     SHIPPED,
     changed,
@@ -73,6 +87,41 @@ def test_read_recipe_ec_sft_takes_its_own_data(tmp_path: Path) -> None:
     assert (data.kind, data.dev, data.learning_rates) == ("yes_no", 0.2, (1e-5, 1e-4))
 
 
+def test_read_recipe_laffi_takes_its_own_data(tmp_path: Path) -> None:
+    data = read_recipe(write(tmp_path, LAFFI)).data
+    assert data == LaffiData(questions="rajpurkar/squad_v2")
+
+
+def test_read_recipe_distill_takes_its_own_data_and_random_weights(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, DISTILL))
+    config = {"d_model": 32, "num_layers": 1}
+    assert recipe.model.scratch == Scratch(type="t5", config=config, seed=3)
+    assert recipe.data == DistillData(
+        questions="google-research/distilling-step-by-step",
+        config="cqa",
+        kind="options",
+        explanations="given",
+        explanation="rationale",
+        teacher_answer="llm_label",
+        objectives=("mt_re", "mt_cot"),
+        controls=("answer_only",),
+        alpha=0.25,
+    )
+
+
+def test_read_recipe_set_reaches_new_places_in_the_midst(tmp_path: Path) -> None:
+    file = write(tmp_path, DISTILL)
+    overrides = ["model.scratch.config.d_ff=64", "model.scratch.seed=4", "data.alpha=0.5"]
+    recipe = read_recipe(file, overrides)
+    assert recipe.model.scratch == Scratch(
+        type="t5", config={"d_model": 32, "num_layers": 1, "d_ff": 64}, seed=4
+    )
+    assert isinstance(recipe.data, DistillData)
+    assert recipe.data.alpha == 0.5
+    told = only_fault(file, ("model.scratch.config.d_fff=64",))
+    assert told.startswith("--set model.scratch.config.d_fff: unknown key: got 'd_fff'. Did you")
+
+
 def test_read_recipe_whole_number_where_a_number_is_wanted_is_a_float(tmp_path: Path) -> None:
     told = changed(EC_SFT, "data.learning_rates", [1])
     data = read_recipe(write(tmp_path, told)).data
@@ -86,12 +135,12 @@ def test_read_recipe_shipped_recipe_is_read(file: Path) -> None:
 
 
 def test_recipes_shipped_there_is_one_for_each_method() -> None:
-    assert {read_recipe(file).method for file in SHIPPED} == {"grath", "ec_sft"}
+    assert {read_recipe(file).method for file in SHIPPED} == set(METHODS)
 
 
 WRONG: list[tuple[dict[str, Any], str, Any, str]] = [
     (GRATH, "method", "graht", "unknown value: got 'graht'. Did you mean 'grath'?"),
-    (GRATH, "method", 3, "must be 'grath' or 'ec_sft', got 3"),
+    (GRATH, "method", 3, "must be 'grath' or 'ec_sft' or 'laffi' or 'distill', got 3"),
     (GRATH, "seed", -1, "must be a whole number from 0 to 4294967295, got -1"),
     (GRATH, "seed", True, "must be a whole number from 0 to 4294967295, got true"),
     (GRATH, "seed", 1.0, "must be a whole number from 0 to 4294967295, got 1.0"),
@@ -126,6 +175,16 @@ WRONG: list[tuple[dict[str, Any], str, Any, str]] = [
     (EC_SFT, "data.learning_rates", [], "must be a list of different numbers above 0, got []"),
     (EC_SFT, "data.learning_rates", [1e-5, 1e-5], "must be a list of different numbers above 0"),
     (EC_SFT, "data.learning_rates", 1e-5, "got 1e-05: write [1e-05]"),
+    (LAFFI, "data.human_fraction", 1.5, "must be a number from 0 to 1, got 1.5"),
+    (LAFFI, "data.annotator", "human", "unknown value: got 'human'. Known: ai, templated."),
+    (DISTILL, "data.explanations", "cot", "Did you mean 'cote'?"),
+    (DISTILL, "data.objectives", [], "must be a list of different ones of mt_re, mt_ra, mt_cot"),
+    (DISTILL, "data.controls", ["shuffled", "shuffled"], "a list of different ones of answer_only"),
+    (DISTILL, "data.alpha", 1, "must be a number above 0 and below 1, got 1"),
+    (DISTILL, "model.architecture", "seq2sec", "Did you mean 'seq2seq'?"),
+    (DISTILL, "model.scratch", "t5", "must be a mapping (key: value) or null, got 't5'"),
+    (DISTILL, "model.scratch.seed", -1, "must be a whole number from 0 to 4294967295, got -1"),
+    (DISTILL, "model.scratch.config", [], "must be a mapping (key: value), got []"),
     (GRATH, "teacher.model", "", "must be text that is not empty, got ''"),
     (GRATH, "trainer", "beta", "must be a mapping (key: value), got 'beta'"),
     (GRATH, "score.tasks", [], "must be a list of different names, one or more, got []"),
@@ -277,7 +336,11 @@ EDITS = {
 
 
 @settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data(), recipe=st.sampled_from([GRATH, EC_SFT]), edit=st.sampled_from(sorted(EDITS)))
+@given(
+    data=st.data(),
+    recipe=st.sampled_from([GRATH, EC_SFT, LAFFI, DISTILL]),
+    edit=st.sampled_from(sorted(EDITS)),
+)
 def test_read_recipe_any_misspelt_key_is_told_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, recipe: Any, edit: str
 ) -> None:

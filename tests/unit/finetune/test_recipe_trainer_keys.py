@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import transformers
 import trl
 from accelerate.state import AcceleratorState, PartialState
 
@@ -17,23 +18,40 @@ from finetune.strict import show
 from finetune.training.trl_config import EARLY_STOPPING
 from tests.unit.finetune.recipe_cases import GRATH, changed, only_fault, write
 
-METHODS = sorted(KNOWN)
+CONFIGS = {
+    method if name.endswith("Config") else f"{method}:{architecture}": (KNOWN[method], name)
+    for method in sorted(KNOWN)
+    for architecture, name in KNOWN[method].configs.items()
+}
+METHODS = list(CONFIGS)
+SEQ2SEQ = "distill:seq2seq"
+
+
+def config_class(method: str) -> Any:
+    name = CONFIGS[method][1]
+    return getattr(transformers if name == "Seq2SeqTrainingArguments" else trl, name)
 
 
 def told(method: str, given: dict[str, Any]) -> list[str]:
-    return [f"{show(fault.place)}: {fault.says}" for fault in trainer_faults(KNOWN[method], given)]
+    return [
+        f"{show(fault.place)}: {fault.says}" for fault in trainer_faults(*CONFIGS[method], given)
+    ]
 
 
 def names(method: str) -> set[str]:
-    return {each.name for each in fields(getattr(trl, KNOWN[method].config)) if each.init}
+    return {each.name for each in fields(config_class(method)) if each.init}
+
+
+def refused(method: str) -> dict[str, str]:
+    return refusals(*CONFIGS[method])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trainer_faults_every_default_of_trl_is_taken(method: str) -> None:
     defaults = {
         each.name: each.default if each.default is not MISSING else each.default_factory()
-        for each in fields(getattr(trl, KNOWN[method].config))
-        if each.init and each.name not in refusals(KNOWN[method])
+        for each in fields(config_class(method))
+        if each.init and each.name not in refused(method)
     }
     idle = {"discopop_tau", "f_alpha_divergence_coef"}  # do nothing beside the other defaults
     given = {key: value for key, value in defaults.items() if key not in idle}
@@ -99,6 +117,22 @@ def test_trainer_faults_usual_blocks_are_taken() -> None:
         ("ec_sft", "packing", True, "is not taken here; rows stay apart"),
         ("ec_sft", "completion_only_loss", False, "the prompt is always masked"),
         ("ec_sft", "assistant_only_loss", True, "the prompt is always masked"),
+        ("distill", "loss_type", "nll", "are weighed by data.alpha"),
+        ("distill", "train_sampling_strategy", "group_by_length", "the same batches"),
+        ("distill", "average_tokens_across_devices", False, "the tokens of all devices"),
+        (SEQ2SEQ, "predict_with_generate", True, "nothing is generated while it is trained"),
+        (SEQ2SEQ, "generation_max_length", 9, "nothing is generated while it is trained"),
+        (SEQ2SEQ, "sortish_sampler", True, "the same batches"),
+        (SEQ2SEQ, "label_smoothing_factor", 0.1, "weighed by data.alpha, without it"),
+        (SEQ2SEQ, "use_liger_kernel", True, "weighed by data.alpha, without it"),
+        (SEQ2SEQ, "bf16", True, "is not taken here; set model.dtype"),
+        (SEQ2SEQ, "max_length", 512, "unknown key: got 'max_length'. Rows are not cut"),
+        (SEQ2SEQ, "max_seq_length", 512, "Rows are not cut"),
+        (SEQ2SEQ, "packing", True, "Known: the arguments of transformers.Seq2SeqTrainingArg"),
+        (SEQ2SEQ, "warmup_ratio", 0.1, "Did you mean 'warmup_steps'?"),
+        (SEQ2SEQ, "learning_rate", 0, "must be a number above 0, got 0"),
+        (SEQ2SEQ, "save_strategy", "best", "unknown value: got 'best'"),
+        (SEQ2SEQ, "optim", "adamw_troch", "Did you mean 'adamw_torch'?"),
     ],
 )
 def test_trainer_faults_wrong_key_or_value_is_told_with_the_way_out(
@@ -111,11 +145,9 @@ def test_trainer_faults_wrong_key_or_value_is_told_with_the_way_out(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trainer_faults_each_refused_key_is_one_of_trl_and_is_refused(method: str) -> None:
-    assert set(refusals(KNOWN[method])) <= names(method)
-    found = told(method, dict.fromkeys(refusals(KNOWN[method])))
-    assert [line.split(":")[0] for line in found] == [
-        f"trainer.{key}" for key in refusals(KNOWN[method])
-    ]
+    assert set(refused(method)) <= names(method)
+    found = told(method, dict.fromkeys(refused(method)))
+    assert [line.split(":")[0] for line in found] == [f"trainer.{key}" for key in refused(method)]
 
 
 def test_trainer_faults_all_keys_are_told_at_once() -> None:
@@ -130,6 +162,9 @@ def test_trainer_faults_all_keys_are_told_at_once() -> None:
         ("grath", {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0]}, "same length"),
         ("grath", {"logging_steps": 1.5}, "must be an integer if bigger than 1"),
         ("grath", {"dataloader_prefetch_factor": 2}, "dataloader_num_workers > 0"),
+        (SEQ2SEQ, {"logging_steps": 1.5}, "must be an integer if bigger than 1"),
+        (SEQ2SEQ, {"lr_scheduler_type": "cosine_with_min_lr"}, "min_lr"),
+        (SEQ2SEQ, {"lr_scheduler_type": "reduce_lr_on_plateau"}, "transformers.Seq2SeqTrainingA"),
         ("grath", {"truncation_mode": "keep_end"}, "deprecated"),
         ("ec_sft", {"loss_type": "chunked_nll"}, "deprecated"),
         ("grath", {"lr_scheduler_type": "cosine_with_min_lr"}, "min_lr"),
@@ -164,16 +199,16 @@ def test_trainer_faults_leaves_the_process_and_the_folder_as_they_were(
 
 def test_trainer_rules_what_the_trainer_sets_over_a_recipe_is_refused_in_it() -> None:
     always = {"output_dir", "seed", "data_seed", "bf16", "fp16", "logging_nan_inf_filter"}
-    assert always <= set(refusals(KNOWN["grath"]))
-    assert {*always, *EARLY_STOPPING, "learning_rate"} <= set(refusals(KNOWN["ec_sft"]))
+    assert always <= set(refused("grath"))
+    assert {*always, *EARLY_STOPPING, "learning_rate"} <= set(refused("ec_sft"))
 
 
 def test_trainer_rules_name_keys_that_trl_has() -> None:
-    known = names("grath") | names("ec_sft")
+    known = set().union(*map(names, METHODS))
     assert set(LIMITS) <= known
     assert set(RENAMED.values()) <= known
     assert not set(RENAMED) & known
-    assert all(set(CHOICES[KNOWN[method].config]) <= names(method) for method in METHODS)
+    assert all(set(CHOICES[CONFIGS[method][1]]) <= names(method) for method in METHODS)
 
 
 def test_trainer_rules_choices_are_those_that_trl_documents() -> None:

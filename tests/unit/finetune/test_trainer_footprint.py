@@ -6,15 +6,21 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    T5ForConditionalGeneration,
+)
 
-from finetune.recipe import Adapter, GrathData
+from finetune.recipe import Adapter, Architecture, DistillData, GrathData, Recipe
 from finetune.training.footprint import Memory, count_parameters, estimate_memory
 from harness.errors import ConfigError, ModelError
-from tests.tiny import byte_tokenizer, save_tiny_gpt2, save_tiny_llama
+from tests.tiny import byte_tokenizer, save_tiny_gpt2, save_tiny_llama, save_tiny_t5
 from tests.trainings import ADAPTER, recipe, run
 
 pytestmark = pytest.mark.slow
@@ -98,6 +104,36 @@ def test_estimate_memory_orders_the_ways_to_train(tiny: Path):
     assert total(activation_checkpointing=True) < total()
     assert total(per_device_train_batch_size=1) < total(per_device_train_batch_size=8)
     assert estimate_memory(recipe(tiny), longest=16).total < total()
+
+
+def distilled(model: Path, architecture: Architecture = "causal", **trainer: Any) -> Recipe:
+    told = recipe(model, adapter=None, **trainer)
+    data = DistillData(questions="x/y", kind="options", explanations="given", explanation="why")
+    model_of = replace(told.model, architecture=architecture)
+    return replace(told, method="distill", data=data, model=model_of)
+
+
+def test_estimate_memory_of_a_lesson_is_of_two_sequences(tiny: Path):
+    once, twice = estimate_memory(recipe(tiny, adapter=None)), estimate_memory(distilled(tiny))
+    assert twice.activations == 2 * once.activations
+    assert (twice.weights, twice.reference) == (once.weights, 0)
+
+
+def test_estimate_memory_of_an_encoder_decoder_counts_both_and_all_logits(tmp_path: Path):
+    """Batches of 2 lessons: 4 sequences of 16 tokens; 2 + 2 layers, 32 wide; 258 symbols."""
+    model = save_tiny_t5(tmp_path)
+    told = distilled(model, "seq2seq", activation_checkpointing=False)
+    size = sum(w.numel() for w in T5ForConditionalGeneration.from_pretrained(model).parameters())
+    assert count_parameters(told) == (size, size)
+    memory = estimate_memory(told, longest=16)
+    assert memory.activations == 4 * 16 * 32 * (2 + 2) * 17 * 4
+    assert memory.logits == 4 * 16 * 258 * 2 * 4
+    assert estimate_memory(told).longest == 1024
+
+
+def test_count_parameters_of_the_other_architecture_is_told(tmp_path: Path):
+    with pytest.raises(ModelError, match="no language model, decoder only"):
+        count_parameters(recipe(save_tiny_t5(tmp_path), adapter=None))
 
 
 def test_memory_lines_say_the_sum_and_its_parts():
