@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.finetune_command import find_recipe
+from finetune.recipe import Recipe
 from finetune.writing.annotation_merge import Agreement, Conflict, Merged, merge
 from finetune.writing.annotations import (
     OpenAnnotation,
@@ -127,9 +128,7 @@ def _export(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"{args.recipe}: method: is {recipe.method!r}; only 'laffi' learns from annotations"
         )
-    from finetune import laffi
-
-    rows = laffi.to_annotate(recipe)
+    rows = ask_model(recipe)
     if not rows:
         raise DataError("the model answered none of the questions: nothing is to be annotated")
     write_open(args.output, rows)
@@ -143,6 +142,23 @@ def _export(args: argparse.Namespace) -> int:
     )
     print(printable(told))
     return 0
+
+
+def ask_model(recipe: Recipe) -> list[OpenAnnotation]:
+    """Give the model's answers that people are to annotate.
+
+    Raises:
+        ConfigError, DataError, MissingDataError: data is not there, too little, or not as it must
+            be.
+        ModelError: the model cannot be loaded.
+    """
+    from finetune.finetuning import check_models, find_documents
+    from finetune.laffi import to_annotate
+    from finetune.scoring import evaluated_tasks
+
+    documents = find_documents(recipe, evaluated_tasks(recipe))
+    check_models(recipe)
+    return to_annotate(recipe, documents)
 
 
 def _import(args: argparse.Namespace) -> int:

@@ -75,7 +75,7 @@ def train(recipe: Recipe, workspace: Workspace, documents: Documents) -> list[St
     ]
 
 
-def to_annotate(recipe: Recipe) -> list[OpenAnnotation]:
+def to_annotate(recipe: Recipe, documents: Documents) -> list[OpenAnnotation]:
     """Give the model's answers that people are to give feedback on.
 
     Those of the recipe's share; where it is 0, all, those that a small share takes first coming
@@ -83,18 +83,11 @@ def to_annotate(recipe: Recipe) -> list[OpenAnnotation]:
     answers are the same; they are kept.
 
     Raises:
-        ConfigError, DataError, MissingDataError: data is not there, too little, or not as it must
-            be.
         ModelError: the model cannot be loaded.
     """
-    from finetune.finetuning import check_models, find_documents
-    from finetune.scoring import evaluated_tasks
-
-    documents = find_documents(recipe, evaluated_tasks(recipe))
     data = _data(recipe)
     asked = data if data.human_fraction else replace(data, human_fraction=1.0)
     people = asked_of_people(asked, documents.kept.hashes, recipe.seed)
-    check_models(recipe)
     passages = find_passages(recipe, documents)
     answers, _ = find_answers(recipe, passages, feedback_prompts())
     return [

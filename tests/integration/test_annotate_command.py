@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from finetune import laffi
+from finetune import annotate_command
 from finetune.writing.annotations import read_annotations, read_open, write_open
 from harness.commands import main
 from harness.errors import DataError
@@ -34,7 +34,7 @@ def answers(monkeypatch):
         recipes.append(recipe)
         return ROWS
 
-    monkeypatch.setattr(laffi, "to_annotate", to_annotate)
+    monkeypatch.setattr(annotate_command, "ask_model", to_annotate)
     return recipes
 
 
@@ -126,14 +126,14 @@ def test_export_does_not_overwrite_what_came_while_the_model_answered(
         output.write_text("somebody's work", encoding="utf-8")
         return ROWS
 
-    monkeypatch.setattr(laffi, "to_annotate", to_annotate)
+    monkeypatch.setattr(annotate_command, "ask_model", to_annotate)
     assert annotate("export", "laffi_sample", *SHARE, "--output", output) == 1
     assert "is there already" in capsys.readouterr().err
     assert output.read_text(encoding="utf-8") == "somebody's work"
 
 
 def test_export_of_no_answers_is_an_error(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(laffi, "to_annotate", lambda recipe: [])
+    monkeypatch.setattr(annotate_command, "ask_model", lambda recipe: [])
     assert annotate("export", "laffi_sample", *SHARE, "--output", tmp_path / "open.jsonl") == 1
     assert "nothing is to be annotated" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from finetune import laffi, stages
+from finetune import annotate_command, laffi, stages
 from finetune.finetuning import finetune
 from finetune.reading.recipe_file import read_recipe
 from finetune.writing.annotations import Annotation, write_annotations
@@ -192,7 +192,7 @@ def fill(told: Any, file: Path, **changes: Any) -> list[str]:
                 **changes,
             }
         )
-        for row in laffi.to_annotate(told)
+        for row in annotate_command.ask_model(told)
     ]
     write_annotations(file, rows)
     return [row.id for row in rows]
