@@ -12,6 +12,7 @@ from finetune.finetune_command import find_recipe
 from finetune.recipe import Recipe
 from finetune.writing.annotation_merge import Agreement, Conflict, Merged, merge
 from finetune.writing.annotations import (
+    Annotation,
     OpenAnnotation,
     Sheet,
     check_new,
@@ -24,6 +25,8 @@ from harness.commands.options import add_command, add_option
 from harness.errors import ConfigError, DataError, printable
 
 MOST_LISTED = 50
+MOST_SHOWN = 80
+"""Characters of a right answer."""
 
 EXAMPLE = (
     '{"id": "9f3c...", "context": "The Seine flows through Paris ...", "question": "Which river '
@@ -38,7 +41,7 @@ To be filled in, null until then:
   is_right      true or false: is the model's answer right?
   why           the reason, in a sentence or two; it is learnt word for word
   right_answer  what would be right, in words of the passage; "unanswerable" if it does not say
-  annotator     your name, or an alias
+  annotator     your name, or an alias (not ai, templated, human)
 A row of which is_right, why and right_answer are all null counts as not annotated. An example:
 
   {EXAMPLE}"""
@@ -49,24 +52,35 @@ example:
   selfcheck annotate import maria.jsonl tom.jsonl --expected open.jsonl --output people.jsonl
   selfcheck finetune laffi.yaml --set data.human_fraction=0.5 --set data.annotations=people.jsonl
 
+What a share of feedback by people is worth (shares up to the exported one):
+  selfcheck finetune laffi.yaml --set data.annotations=people.jsonl \\
+    --sweep data.human_fraction=0,0.25,0.5 --output DIR
+
 {SCHEMA}"""
 EXPORT_EPILOG = f"""\
 example:
   selfcheck annotate export laffi.yaml --set data.human_fraction=0.5 --output open.jsonl
 
 The model answers the questions that the recipe trains on; FILE gets the answers that people are to
-judge (data.human_fraction of them). Keep it as it is, import wants it, and give people copies. It
-is never overwritten.
+judge (data.human_fraction of them; 0: all). Which these are depends on the data and
+data.subset_seed, not on the recipe's seed, and a larger share begins with those of a smaller one:
+what is exported with 1 serves for all shares. Keep the file as it is, import wants it, and give
+people copies. It is never overwritten.
 
 {SCHEMA}"""
 IMPORT_EPILOG = f"""\
 example:
   selfcheck annotate import maria.jsonl tom.jsonl --expected open.jsonl --output people.jsonl
 
-Every document gets one annotation: of several people who agree on is_right, that of the file named
-first. Nothing is written if a file has a fault, if a row was never exported or was changed, or is
-there twice; if people disagree on is_right (unless --prefer names who decides); or if a document is
+Every document gets one annotation: of several people who agree, that of the file named first.
+Nothing is written if a file has a fault, if a row was never exported or was changed, or is there
+twice; if people disagree on is_right, or all say false and name different right answers (unless
+--prefer names who decides; case, punctuation and articles make no difference); or if a document is
 annotated by nobody (unless --partial).
+
+Documents stand in the order in which data.human_fraction takes them, so a partial file serves for
+shares that end before the first gap. Which these are is said: of 20 exported documents with
+data.human_fraction=0.5, the first 8 annotated, up to 0.5 * 8/20 = 0.2.
 
 {SCHEMA}
 
@@ -107,7 +121,8 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
     )
     add_option(parser, "output", type=Path, required=True, metavar="FILE", help="a new file")
     add_option(parser, "prefer", metavar="NAME", help="who decides where annotators disagree")
-    add_option(parser, "partial", action="store_true", help="though some are annotated by nobody")
+    told = "though some are annotated by nobody; says for which data.human_fraction that is enough"
+    add_option(parser, "partial", action="store_true", help=told)
 
 
 def annotate(args: argparse.Namespace) -> int:
@@ -164,7 +179,7 @@ def ask_model(recipe: Recipe) -> list[OpenAnnotation]:
 def _import(args: argparse.Namespace) -> int:
     exported, sheets = _read_all(args.expected, args.files)
     merged = merge(exported, sheets, args.prefer)
-    print(printable("\n".join(_report(merged, len(exported), args.prefer))))
+    print(printable("\n".join(_report(merged, list(exported), args.prefer))))
     if faults := list(_refusals(merged, args.partial)):
         raise DataError("\n".join([*faults, "Nothing was written"]))
     write_annotations(args.output, merged.annotations)
@@ -197,8 +212,9 @@ def _read_all(
     return exported, sheets
 
 
-def _report(merged: Merged, exported: int, prefer: str | None) -> Iterator[str]:
-    yield f"{exported - len(merged.missing)} of {exported} documents are annotated"
+def _report(merged: Merged, exported: Sequence[str], prefer: str | None) -> Iterator[str]:
+    number = len(exported)
+    yield f"{number - len(merged.missing)} of {number} documents are annotated"
     yield from map(_agreement, merged.agreements)
     if merged.settled:
         yield f"{len(merged.settled)} documents on which {prefer} decides:"
@@ -206,6 +222,17 @@ def _report(merged: Merged, exported: int, prefer: str | None) -> Iterator[str]:
     if merged.missing:
         yield f"{len(merged.missing)} documents that nobody annotated:"
         yield from _listed([f"  document {digest[:12]}" for digest in merged.missing])
+        yield _covered(exported.index(merged.missing[0]), number)
+
+
+def _covered(first: int, exported: int) -> str:
+    """Say for which share so many documents before the first gap serve."""
+    if not first:
+        return "the first exported document is among them: no data.human_fraction is without a gap"
+    return (
+        f"without a gap are the first {first} of {exported}: they serve for a data.human_fraction "
+        f"of at most {first / exported:.4g} times the exported one (which counts 1 if it was 0)"
+    )
 
 
 def _agreement(told: Agreement) -> str:
@@ -216,10 +243,12 @@ def _agreement(told: Agreement) -> str:
 
 
 def _verdicts(told: Conflict) -> str:
-    said = ", ".join(
-        f"{name}: {'right' if is_right else 'wrong'}" for name, is_right in told.verdicts.items()
-    )
+    said = ", ".join(f"{name}: {_verdict(row)}" for name, row in told.said.items())
     return f"  document {told.id[:12]}: {said}"
+
+
+def _verdict(row: Annotation) -> str:
+    return "right" if row.is_right else f"wrong ({row.right_answer[:MOST_SHOWN]})"
 
 
 def _listed(lines: Sequence[str]) -> Iterator[str]:

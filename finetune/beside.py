@@ -46,15 +46,13 @@ class Headline:
 def wanted(stages: Sequence[Stage], runs: Mapping[str, StoredRun]) -> list[tuple[str, str]]:
     """Say which runs are to be compared: (against, arm).
 
-    The base with the result, which comes last of the stages; then each stage with its baseline,
-    where that was scored.
+    The base with the result, which comes last of the stages; then each stage with each of its
+    baselines that was scored.
     """
     if not runs:
         return []
     pairs = [
-        (stage.baseline, stage.name)
-        for stage in stages
-        if stage.baseline is not None and stage.baseline in runs
+        (against, stage.name) for stage in stages for against in stage.baselines if against in runs
     ]
     return [(BASE, stages[-1].name), *pairs]
 
@@ -66,14 +64,35 @@ def compare_wanted(
 
     Returns:
         The comparisons in order, and why others could not be made.
+
+    Raises:
+        RecordError: samples are damaged.
     """
-    made, notes = [], []
+    made, faults = [], []
     for against, arm in wanted(stages, runs):
         try:
             made.append(Beside(against, arm, compare(runs[against], runs[arm], flips=0)))
         except ComparisonError as err:  # every task failed, or has another simulator
-            notes.append(str(err))
-    return made, notes
+            faults.append(str(err))
+    return made, faults
+
+
+def find_failures(
+    stages: Sequence[Stage], runs: Mapping[str, StoredRun], faults: Sequence[str]
+) -> list[str]:
+    """Say why a finetuning has failed though all was trained and scored; empty: it has not.
+
+    Args:
+        faults: why comparisons could not be made, as `compare_wanted` gives them.
+    """
+    names = [name for name in (BASE, *(stage.name for stage in stages)) if name in runs]
+    failed = [
+        f"{task} failed on {name}: {told.failed}"
+        for name in names
+        for task, told in runs[name].tasks.items()
+        if told.failed
+    ]
+    return [*failed, *faults]
 
 
 def headlines(pairs: Sequence[Beside]) -> list[Headline]:

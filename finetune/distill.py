@@ -8,7 +8,7 @@ explanations.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,7 +34,9 @@ from harness.errors import DataError
 EXPLANATIONS = "explanations"
 """The rows that all trainings are made from."""
 ANSWER_ONLY = "answer-only"
-NO_ANSWER = "no answer"
+SHUFFLED = "-shuffled"
+"""Ends the name of a training on explanations of other questions."""
+UNANSWERED = "no answer of the one who explained"
 
 
 def problem(recipe: Recipe, doc: Mapping[str, Any]) -> str | None:
@@ -70,8 +72,7 @@ def train(recipe: Recipe, workspace: Workspace, documents: Documents) -> list[St
     for name, rows in fitted.items():
         facts = train_once(workspace, name, recipe, start, (rows, []))
         told = {"rows": len(rows), **arms[name].told, **lost, **_losses(facts), **facts.told}
-        baseline = ANSWER_ONLY if ANSWER_ONLY in arms and name != ANSWER_ONLY else None
-        stages.append(Stage(name, workspace.checkpoint(name), told, baseline))
+        stages.append(Stage(name, workspace.checkpoint(name), told, baselines(name, list(arms))))
     return stages
 
 
@@ -173,8 +174,21 @@ def plan_arms(
         arms[ANSWER_ONLY] = (told, None)
     arms |= {_name(objective): (told, objective) for objective in others}
     if "shuffled" in data.controls:
-        arms[f"{_name(last)}-shuffled"] = (shuffle(told, seed), last)
+        arms[f"{_name(last)}{SHUFFLED}"] = (shuffle(told, seed), last)
     return arms | {_name(last): (told, last)}
+
+
+def baselines(name: str, arms: Sequence[str]) -> tuple[str, ...]:
+    """Name the trainings that one is compared with: the answers alone, its shuffled explanations.
+
+    Args:
+        arms: the names of all.
+
+    >>> baselines("mt-cot", ["answer-only", "mt-re", "mt-cot-shuffled", "mt-cot"])
+    ('answer-only', 'mt-cot-shuffled')
+    """
+    beside = (ANSWER_ONLY, f"{name}{SHUFFLED}")
+    return tuple(other for other in beside if other in arms and other != name)
 
 
 def _given(data: DistillData, doc: Doc) -> Read:
@@ -184,7 +198,7 @@ def _given(data: DistillData, doc: Doc) -> Read:
         columns = {"question": data.question, **data.columns, "answer": data.teacher_answer}
         theirs = build_questions(data.kind, columns)
         if theirs.problem(doc):
-            return {"dropped": NO_ANSWER}
+            return {"dropped": UNANSWERED}
         if theirs.gold(doc) not in known.right:
             return {"dropped": WRONG}
     assert data.explanation is not None, "a recipe with given explanations names their column"

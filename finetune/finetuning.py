@@ -17,6 +17,7 @@ import msgspec
 
 from finetune import distill, ec_sft, grath, laffi
 from finetune.beside import BASE
+from finetune.inputs import inputs_of
 from finetune.recipe import Name, Recipe
 from finetune.reports.card import write_cards
 from finetune.reports.notes import notes_on
@@ -31,8 +32,8 @@ from finetune.split import guard
 from finetune.stages import Documents, Stage, merge_once
 from finetune.teacher import FEWEST
 from finetune.trainer import require_one_device_each
-from finetune.training.architectures import check_architecture
 from finetune.training.base_model import choose_precision, load_tokenizer
+from finetune.training.configuration import check_architecture
 from finetune.workspace import Workspace, check_free, open_workspace
 from harness.base_task import SelfcheckTask
 from harness.data import load_split
@@ -155,7 +156,7 @@ def find_documents(recipe: Recipe, tasks: Mapping[str, SelfcheckTask]) -> Docume
     kept = guard(
         [split.docs[place] for place in chosen],
         [split.hashes[place] for place in chosen],
-        lambda doc: [str(doc[recipe.data.question])],
+        lambda doc: [str(doc[column]) for column in recipe.data.compared],
         evaluated,
         fewest=FEWEST,
     )
@@ -189,6 +190,7 @@ def _write(
         "environment": msgspec.to_builtins(Environment.here()),
         "recipe": asdict(recipe),
         "data": documents.split.describe(),
+        "inputs": inputs_of(recipe, documents.split, documents.evaluated),
         "documents": len(documents.kept.docs),
         "leaked": [asdict(leak) for leak in documents.kept.leaked],
         "stages": [
@@ -196,7 +198,7 @@ def _write(
                 "name": stage.name,
                 "checkpoint": str(stage.checkpoint),
                 "facts": dict(stage.facts),
-                "baseline": stage.baseline,
+                "baselines": list(stage.baselines),
             }
             for stage in report.stages
         ],

@@ -7,7 +7,7 @@ steps: plain finetuning on the right answers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -35,14 +35,18 @@ from finetune.writing.feedback import (
     templated,
 )
 from finetune.writing.feedback_replies import Feedback
+from finetune.writing.given_feedback import GivenFeedback, write_given
 from finetune.writing.human_share import asked_of_people, check_annotations, find_annotations
 from finetune.writing.made_rows import Made, describe, make_once
 from finetune.writing.prompt_files import Prompts
+from finetune.writing.teacher_answers import one_line
 from harness.data import doc_hash
 from harness.domains.passages import PassageQuestion, Passages
 
 SFT, LAFFI = "sft", "laffi"
 HUMAN = "human"
+HUMAN_SHARE = "human share of the feedback"
+CHANGED = "annotated answers that the model gives otherwise now"
 
 
 def problem(recipe: Recipe, doc: Mapping[str, Any]) -> str | None:
@@ -57,21 +61,24 @@ def train(recipe: Recipe, workspace: Workspace, documents: Documents) -> list[St
         Plain finetuning, and LaFFi, the result.
 
     Raises:
-        ConfigError, DataError: annotations by people are missing, or are of other answers; or no
+        ConfigError, DataError: annotations by people are missing, or are of other passages; or no
             row fits.
         ModelError: nothing of what model and teacher wrote can be used.
         TrainingError: a training diverged, or could not be saved.
     """
     prompts, passages = feedback_prompts(), find_passages(recipe, documents)
-    made = _make(recipe, workspace, documents, prompts)
+    people = asked_of_people(_data(recipe), documents.kept.hashes)
+    made = _make(recipe, workspace, documents, people, prompts)
     plain = [answer_row(passages[row.origin], prompts, row.origin) for row in made.rows]
     start = Start(model=base_of(recipe), revision=recipe.model.revision)
     arms, long = fit_together(recipe, start, {SFT: plain, LAFFI: made.rows})
     facts = {name: train_once(workspace, name, recipe, start, (arms[name], [])) for name in arms}
     told = {name: _told(arms[name], facts[name], long) for name in arms}
+    by_people = sum(row.origin in set(people) for row in arms[LAFFI]) / len(arms[LAFFI])
+    feedback = {**made.told, HUMAN_SHARE: by_people}
     return [
         Stage(SFT, workspace.checkpoint(SFT), told[SFT]),
-        Stage(LAFFI, workspace.checkpoint(LAFFI), {**made.told, **told[LAFFI]}, baseline=SFT),
+        Stage(LAFFI, workspace.checkpoint(LAFFI), {**feedback, **told[LAFFI]}, baselines=(SFT,)),
     ]
 
 
@@ -87,7 +94,7 @@ def to_annotate(recipe: Recipe, documents: Documents) -> list[OpenAnnotation]:
     """
     data = _data(recipe)
     asked = data if data.human_fraction else replace(data, human_fraction=1.0)
-    people = asked_of_people(asked, documents.kept.hashes, recipe.seed)
+    people = asked_of_people(asked, documents.kept.hashes)
     passages = find_passages(recipe, documents)
     answers, _ = find_answers(recipe, passages, feedback_prompts())
     return [
@@ -132,10 +139,17 @@ def find_answers(
     }
 
 
-def _make(recipe: Recipe, workspace: Workspace, documents: Documents, prompts: Prompts) -> Made:
+def _make(
+    recipe: Recipe,
+    workspace: Workspace,
+    documents: Documents,
+    people: Sequence[str],
+    prompts: Prompts,
+) -> Made:
     """Make the rows of feedback, or read them if they were made before."""
+    from accelerate import PartialState
+
     data = _data(recipe)
-    people = asked_of_people(data, documents.kept.hashes, recipe.seed)
     given = find_annotations(data, people)
     known = {
         "model": model_as_teacher(recipe, base_of(recipe)).identity(),
@@ -146,24 +160,35 @@ def _make(recipe: Recipe, workspace: Workspace, documents: Documents, prompts: P
     teacher = teacher_of(recipe) if data.asks_teacher else None
     header = describe(recipe, LAFFI, documents, teacher, prompts, known)
     passages = find_passages(recipe, documents)
-    return make_once(
-        workspace, LAFFI, header, lambda: give_feedback(recipe, passages, people, given, prompts)
-    )
+    main = PartialState().is_main_process
+
+    def make() -> Made:
+        made, said = give_feedback(recipe, passages, people, given, prompts)
+        if main:
+            write_given(workspace.feedback(), said)
+        return made
+
+    return make_once(workspace, LAFFI, header, make)
 
 
 def give_feedback(
     recipe: Recipe,
     passages: Mapping[str, PassageQuestion],
-    people: Collection[str],
+    people: Sequence[str],
     given: Mapping[str, Annotation],
     prompts: Prompts,
-) -> Made:
+) -> tuple[Made, list[GivenFeedback]]:
     """Let the model answer, and put together what people, a teacher or rules say of it.
+
+    What people judged is learnt as they judged it, whatever the model answers now.
 
     Args:
         passages: hash -> passage, of all documents.
-        people: hashes of the documents that people were asked about.
-        given: hash -> annotation.
+        people: hashes of the documents that people were asked about, in the order of drawing.
+        given: hash -> annotation, of these.
+
+    Returns:
+        The rows, and who gave the feedback of each.
 
     Raises:
         DataError: as `check_annotations`.
@@ -171,50 +196,81 @@ def give_feedback(
     """
     data = _data(recipe)
     answers, counts = find_answers(recipe, passages, prompts)
-    dropped = Counter({NO_ANSWER: len(passages) - len(answers)})
-    human = {digest: told for digest, told in answers.items() if digest in people}
-    check_annotations(data.annotations, given, passages, human)
-    others = {digest: told for digest, told in answers.items() if digest not in people}
-    if data.annotator == "templated":
-        rest = {digest: templated(passages[digest], told) for digest, told in others.items()}
-    else:
-        rest, lost = _ask_teacher(recipe, passages, others, prompts)
-        dropped += lost
-    feedback = {**{digest: _said(given[digest]) for digest in human}, **rest}
-    rows = [
-        feedback_row(passages[digest], told, feedback[digest], prompts, digest)
-        for digest, told in answers.items()
-        if digest in feedback
-    ]
+    check_annotations(data.annotations, given, passages, people, answers)
+    silent = passages.keys() - answers.keys() - given.keys()
+    dropped = Counter({NO_ANSWER: len(silent)})
+    by_people = {digest: _said(told) for digest, told in given.items()}
+    others = {digest: answers[digest] for digest in answers.keys() - set(people)}
+    by_others, lost = _ask_others(recipe, passages, others, prompts)
+    dropped += lost
+    known = {**by_people, **by_others}
+    said = [known[digest] for digest in passages if digest in known]
+    rows = [_row(passages[one.origin], one, prompts) for one in said]
     require_rows(len(rows), dropped, "answers with feedback")
-    right = sum(told.is_right for told in feedback.values()) / len(feedback)
-    kinds = {f"feedback: {HUMAN}": len(human), f"feedback: {data.annotator}": len(rest)}
-    return Made(rows, +dropped, facts={**kinds, "share of answers judged right": right, **counts})
+    facts = {
+        f"feedback: {HUMAN}": len(by_people),
+        f"feedback: {data.annotator}": len(by_others),
+        "share of answers judged right": sum(one.is_right for one in said) / len(said),
+        CHANGED: sum(_is_changed(one, answers.get(one.origin)) for one in by_people.values()),
+        **counts,
+    }
+    return Made(rows, +dropped, facts=facts), said
 
 
-def _ask_teacher(
+def _ask_others(
     recipe: Recipe,
     passages: Mapping[str, PassageQuestion],
     answers: Mapping[str, Attempt],
     prompts: Prompts,
-) -> tuple[dict[str, Feedback], Counter[str]]:
-    reads: Mapping[str, Read] = hold(
-        teacher_of(recipe),
-        {
-            digest: partial(annotate, passages[digest], told, prompts)
+) -> tuple[dict[str, GivenFeedback], Counter[str]]:
+    """Let rules or a teacher give feedback; say why some of it cannot be used."""
+    if _data(recipe).annotator == "templated":
+        return {
+            digest: _given(digest, "templated", told.text, templated(passages[digest], told))
             for digest, told in answers.items()
+        }, Counter()
+    teacher = teacher_of(recipe)
+    reads: Mapping[str, Read] = hold(
+        teacher,
+        {
+            digest: partial(annotate, passages[digest], answers[digest], prompts)
+            for digest in passages
+            if digest in answers
         },
     )
     lost = Counter(str(read["dropped"]) for read in reads.values() if "dropped" in read)
     kept = {digest: read for digest, read in reads.items() if "dropped" not in read}
-    return {
+    told = {
         digest: Feedback(bool(read["is_right"]), str(read["why"]), str(read["right_answer"]))
         for digest, read in kept.items()
+    }
+    return {
+        digest: _given(digest, "ai", answers[digest].text, feedback, teacher.label)
+        for digest, feedback in told.items()
     }, lost
 
 
-def _said(told: Annotation) -> Feedback:
-    return Feedback(told.is_right, told.why, told.right_answer)
+def _row(asked: PassageQuestion, told: GivenFeedback, prompts: Prompts) -> Row:
+    feedback = Feedback(told.is_right, told.why, told.right_answer)
+    return feedback_row(asked, told.model_answer, feedback, prompts, told.origin)
+
+
+def _given(
+    digest: str, annotator: str, said: str, told: Feedback, teacher: str | None = None
+) -> GivenFeedback:
+    return GivenFeedback(
+        origin=digest, annotator=annotator, teacher=teacher, model_answer=said, **told._asdict()
+    )
+
+
+def _said(row: Annotation) -> GivenFeedback:
+    feedback = Feedback(row.is_right, row.why, row.right_answer)
+    return _given(row.id, row.annotator, one_line(row.model_answer), feedback)
+
+
+def _is_changed(told: GivenFeedback, now: Attempt | None) -> bool:
+    """Say whether the model answers otherwise than when its answer was judged."""
+    return now is None or now.text != told.model_answer
 
 
 def _digest(told: Annotation | None) -> str:

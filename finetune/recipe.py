@@ -158,6 +158,11 @@ class Data(ABC):
         """Whether the teacher writes anything."""
         return True
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns of text that the leak guard compares with what is scored."""
+        return (self.question,)
+
     @abstractmethod
     def trainings(self, documents: int) -> Trainings:
         """Count what is trained on so many documents."""
@@ -227,8 +232,9 @@ class LaffiData(Data):
         context: column of passages.
         answers: column of right answers, as in SQuAD: {"text": [...]}, empty if there is none.
         annotations: file of feedback by people (`selfcheck annotate`).
-        human_fraction: share of the documents whose feedback is theirs; a larger share has the
-            documents of a smaller one, too.
+        human_fraction: share of the documents whose feedback is theirs, drawn by `subset_seed`
+            (never by the recipe's `seed`, which sweeps change); a larger share has the documents
+            of a smaller one, too.
         annotator: of the rest: "ai" (the teacher, which sees the right answers) or "templated"
             (rules).
     """
@@ -243,6 +249,11 @@ class LaffiData(Data):
     def asks_teacher(self) -> bool:
         """Whether the teacher writes anything."""
         return self.annotator == "ai" and self.human_fraction < 1
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Question and passage."""
+        return (self.question, self.context)
 
     def trainings(self, documents: int) -> Trainings:
         """Count plain finetuning and LaFFi; of each document a row."""

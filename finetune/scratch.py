@@ -17,6 +17,7 @@ from typing import Any
 
 from finetune.architectures import auto_class, config_class, implied, token_fields
 from finetune.recipe import Architecture, Scratch
+from finetune.tokenizer import tokenizer_of
 from harness.cache import cache_home
 from harness.data import doc_hash
 from harness.errors import ConfigError, ModelError, printable
@@ -58,29 +59,20 @@ def _folder(told: str) -> Path:
         {
             "scratch": scratch,
             "architecture": architecture,
-            "tokenizer": _content(load_tokenizer(tokenizer)),
+            "tokenizer": _content(_padding(tokenizer)),
             "made by": _versions(),
         }
     )
     return Path(home) / "models" / f"random-{scratch['type']}-{digest[:SHOWN]}"
 
 
-def load_tokenizer(name: str) -> Any:
-    """Load the tokenizer of a model, as random weights are saved with it.
+def _padding(name: str) -> Any:
+    """Load the tokenizer of a model as random weights are saved with it: it can pad.
 
     Raises:
         ModelError: it cannot be had, or has no end token.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
-    except Exception as err:
-        raise ModelError(f"model.name: the tokenizer of {name} cannot be loaded: {err}") from err
-    if tokenizer.eos_token is None:
-        raise ModelError(
-            f"model.name: the tokenizer of {name} has no eos_token, which ends answers"
-        )
+    tokenizer = tokenizer_of(name)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -134,7 +126,7 @@ def _make(scratch: Scratch, architecture: Architecture, tokenizer: str, folder: 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
-            own = load_tokenizer(tokenizer)
+            own = _padding(tokenizer)
             _save(_weights(scratch, architecture, own), own, folder)
             log.info("Random weights: %s", folder)
     return folder

@@ -52,13 +52,13 @@ class Stage:
         name: that of its run.
         checkpoint: the folder of its weights.
         facts: what its making is told by: name -> number.
-        baseline: name of another stage that it is compared with, beside the base.
+        baselines: names of other stages that it is compared with, beside the base.
     """
 
     name: str
     checkpoint: Path
     facts: Mapping[str, float | None]
-    baseline: str | None = None
+    baselines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 recipe.yaml              the recipe, all defaults written out
 data/NAME.jsonl          training rows, with where they are from
+data/feedback.jsonl      LaFFi's: who gave each row's feedback, and what they said of which answer
+                         (`finetune.writing.given_feedback`)
 training/NAME/           the trainer's own folder, from which a killed training goes on
 training/NAME.json       what the finished training NAME was (`finetune.stages.Facts`)
 checkpoints/NAME/        its weights: an adapter or a whole model, with tokenizer and model card
@@ -37,6 +39,10 @@ class Workspace:
     def rows(self, name: str) -> Path:
         """Give the file of training rows."""
         return self.folder / "data" / f"{name}.jsonl"
+
+    def feedback(self) -> Path:
+        """Give the file that says who gave which feedback."""
+        return self.folder / "data" / "feedback.jsonl"
 
     def training(self, name: str) -> Path:
         """Give the trainer's own folder."""

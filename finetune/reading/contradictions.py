@@ -89,10 +89,10 @@ def _recipe_faults(recipe: Recipe) -> Iterator[Fault]:
             f"is {adapter.dropout:g}, but trl.DPOConfig.disable_dropout, true by default, "
             "turns it off: leave it out, or set trainer.disable_dropout: false",
         )
-    if recipe.teacher is not None and not data.asks_teacher:
+    if recipe.teacher is not None and (without := _without_teacher(recipe)):
         yield Fault(
             ("teacher",),
-            f"without effect, it writes nothing: {_without_teacher(recipe)}; leave it out",
+            f"without effect, it writes nothing: {without}; leave it out",
         )
     if recipe.teacher is None and data.asks_teacher and model.scratch is not None:
         yield Fault(
@@ -102,18 +102,23 @@ def _recipe_faults(recipe: Recipe) -> Iterator[Fault]:
         )
 
 
-def _without_teacher(recipe: Recipe) -> str:
-    """Name what makes a teacher needless."""
-    if isinstance(recipe.data, DistillData):
-        return f"data.explanations is {recipe.data.explanations!r}"
-    if isinstance(recipe.data, LaffiData) and recipe.data.annotator == "ai":
-        return f"data.human_fraction is {recipe.data.human_fraction:g}"
-    if isinstance(recipe.data, LaffiData):
-        return f"data.annotator is {recipe.data.annotator!r}"
+def _without_teacher(recipe: Recipe) -> str | None:
+    """Name what keeps a teacher from ever being asked, or None.
+
+    One that people's share alone makes needless may stand: sweeps change that share.
+    """
+    data = recipe.data
+    if isinstance(data, LaffiData):
+        return f"data.annotator is {data.annotator!r}" if data.annotator != "ai" else None
+    if data.asks_teacher:
+        return None
+    if isinstance(data, DistillData):
+        return f"data.explanations is {data.explanations!r}"
     return f"{recipe.method} asks no teacher"
 
 
 def _annotation_faults(place: Place, data: LaffiData) -> Iterator[Fault]:
+    """Say what is wrong with people's part; a share of 0 leaves their file unread, for sweeps."""
     share, file = data.human_fraction, data.annotations
     if share and file is None:
         yield Fault(
@@ -123,12 +128,6 @@ def _annotation_faults(place: Place, data: LaffiData) -> Iterator[Fault]:
         )
     if file is None:
         return
-    if not share:
-        yield Fault(
-            (*place, "annotations"),
-            "without effect, data.human_fraction is 0: set that to the share of documents whose "
-            "feedback is by people, or leave this out",
-        )
     if not Path(file).expanduser().is_file():
         where = "" if Path(file).expanduser().is_absolute() else f" in {Path.cwd()}"
         yield Fault(

@@ -67,9 +67,13 @@ _SFT = _by_key(
 _LESSONS = _by_key(
     {
         "each loss is a mean over the tokens of all devices": "average_tokens_across_devices",
-        "all objectives are trained on the same batches": "train_sampling_strategy",
         "the losses of answers and explanations are weighed by data.alpha": "loss_type "
         "router_aux_loss_coef",
+    }
+)
+_COMPARES = _by_key(
+    {
+        "trainings that are compared are on the same batches": "train_sampling_strategy",
     }
 )
 _SEQ2SEQ = _by_key(
@@ -78,7 +82,7 @@ _SEQ2SEQ = _by_key(
         "nothing is generated while it is trained; the checkpoint is scored as score says": (
             "predict_with_generate generation_config generation_max_length generation_num_beams"
         ),
-        "all objectives are trained on the same batches": "sortish_sampler train_sampling_strategy",
+        "all objectives are trained on the same batches": "sortish_sampler",
         "the losses of answers and explanations are weighed by data.alpha, without it": (
             "label_smoothing_factor use_liger_kernel liger_kernel_config"
         ),
@@ -106,6 +110,7 @@ def refusals(method: Method, config: Config) -> dict[str, str]:
         **_OWN[config],
         **(_CHOSEN if method.chooses_rate else {}),
         **(_LESSONS if lessons else {}),
+        **(_COMPARES if method.compares else {}),
     }
 
 

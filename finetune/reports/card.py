@@ -80,9 +80,12 @@ def _origin(recipe: Recipe) -> str:
 
 
 def _beside(stage: Stage) -> str:
-    if stage.baseline is None:
+    """Say what was trained to be compared with it."""
+    if not stage.baselines:
         return ""
-    return f" Its baseline is `{_plain(stage.baseline)}`, trained beside it."
+    verb = "baseline is" if len(stage.baselines) == 1 else "baselines are"
+    told = " and ".join(f"`{_plain(name)}`" for name in stage.baselines)
+    return f" Its {verb} {told}, trained beside it."
 
 
 def _head(recipe: Recipe, checkpoint: Path) -> str:

@@ -9,8 +9,8 @@ nor more seeds the second, since all seeds are scored on the same documents.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from harness.stats import Interval
@@ -41,8 +41,7 @@ class Scored:
         headline: whether a board ranks by it.
         rises: whether higher is better; None: it has no direction.
         to_base: value - base's, over documents in pairs; None: of a training.
-        baseline: another stage that it is compared with; None: there is none.
-        to_baseline: value - that one's, likewise.
+        to_baselines: another stage that it is compared with -> value - that one's, likewise.
     """
 
     member: str
@@ -56,8 +55,7 @@ class Scored:
     headline: bool = False
     rises: bool | None = None
     to_base: Number | None = None
-    baseline: str | None = None
-    to_baseline: Number | None = None
+    to_baselines: Mapping[str, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,8 @@ class OverSeeds:
     """A metric of a checkpoint of one setting; attributes as of `Scored`, each over the seeds.
 
     Attributes:
-        value, to_base, to_baseline: None: no seed has it.
+        value, to_base: None: no seed has it.
+        to_baselines: without those that no seed has.
     """
 
     setting: str
@@ -98,8 +97,7 @@ class OverSeeds:
     rises: bool | None
     value: Spread | None
     to_base: Spread | None
-    baseline: str | None
-    to_baseline: Spread | None
+    to_baselines: Mapping[str, Spread]
 
 
 def over_seeds(scored: Sequence[Scored]) -> list[OverSeeds]:
@@ -114,11 +112,16 @@ def over_seeds(scored: Sequence[Scored]) -> list[OverSeeds]:
             rises=group[0].rises,
             value=spread([one.value for one in group]),
             to_base=spread([one.to_base for one in group]),
-            baseline=group[0].baseline,
-            to_baseline=spread([one.to_baseline for one in group]),
+            to_baselines=_to_baselines(group),
         )
         for names, group in groups.items()
     ]
+
+
+def _to_baselines(group: Sequence[Scored]) -> dict[str, Spread]:
+    names = dict.fromkeys(name for one in group for name in one.to_baselines)
+    told = {name: spread([one.to_baselines.get(name) for one in group]) for name in names}
+    return {name: change for name, change in told.items() if change is not None}
 
 
 def spread(numbers: Sequence[Number | None]) -> Spread | None:

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from finetune.beside import BASE, Beside, Headline, compare_wanted, headlines, wanted
+from finetune.beside import BASE, Beside, Headline, compare_wanted, find_failures, headlines
 from finetune.stages import Stage
 from finetune.workspace import Workspace
 from harness.compare import Comparison
@@ -40,12 +40,14 @@ class Report:
         comparisons: base against result first, then stages against their baselines; without those
             that could not be made.
         notes: what the reader should know.
+        failures: tasks that failed, and comparisons that could not be made.
     """
 
     stages: Sequence[Stage]
     runs: Mapping[str, StoredRun]
     comparisons: Sequence[Beside]
     notes: Sequence[str]
+    failures: Sequence[str]
 
     @property
     def comparison(self) -> Comparison | None:
@@ -60,16 +62,20 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether a task failed, or what was to be compared could not be."""
-        failed = any(task.failed for run in self.runs.values() for task in run.tasks.values())
-        return failed or len(self.comparisons) < len(wanted(self.stages, self.runs))
+        return bool(self.failures)
 
 
 def build_report(
     stages: Sequence[Stage], runs: Mapping[str, StoredRun], notes: Sequence[str]
 ) -> Report:
-    """Compare the base with the result, and stages with their baselines."""
+    """Compare the base with the result, and stages with their baselines.
+
+    Raises:
+        RecordError: samples are damaged.
+    """
     comparisons, faults = compare_wanted(stages, runs)
-    return Report(stages, runs, comparisons, [*notes, *faults])
+    failures = find_failures(stages, runs, faults)
+    return Report(stages, runs, comparisons, [*notes, *faults], failures)
 
 
 def write_report(report: Report, workspace: Workspace) -> None:

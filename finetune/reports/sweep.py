@@ -29,12 +29,14 @@ FOOT = """\
 mean, sd (sample standard deviation), range: over the seeds of a setting; documents: the members'
 own 95% intervals over documents, their ends averaged. The one tells what another seed would do, the
 other what other documents would; neither holds the other, and they are not pooled. to base, to its
-baseline: differences seed by seed over the same documents, mean (sd over seeds). Headline metrics
+baselines: differences seed by seed over the same documents, mean (sd over seeds). Headline metrics
 only; all are in sweep.csv and members.csv."""
 CHOICE = (
     "the best of several settings is the best on these documents, partly by chance: score it on "
     "others before you say how good it is"
 )
+AMOUNTS = ("rows", "steps")
+"""Facts of a training that tell how much was trained."""
 _NONE = Interval(None, None, "does not apply")
 
 
@@ -67,7 +69,7 @@ class SweepReport:
 
 
 def build_sweep_report(swept: Swept) -> SweepReport:
-    """Compare every checkpoint with its base and its baseline, and put seeds together.
+    """Compare every checkpoint with its base and its baselines, and put seeds together.
 
     Raises:
         RecordError: samples are damaged.
@@ -84,6 +86,7 @@ def build_sweep_report(swept: Swept) -> SweepReport:
         if (told := swept.finished.get(member.name)) is not None and told.runs
     }
     settings = over_seeds(scored)
+    notes += _amount_notes(settings)
     if len({one.setting for one in settings}) > 1 and results:
         notes.append(CHOICE)
     return SweepReport(
@@ -116,7 +119,7 @@ def sweep_table(rows: Sequence[OverSeeds], report: SweepReport) -> Table:
     """Lay out a row per setting, checkpoint and metric."""
     table = plain_table(
         ("setting", "checkpoint", "task", "metric"),
-        ("seeds", "mean", "sd", "range", "documents", "to base", "to its baseline"),
+        ("seeds", "mean", "sd", "range", "documents", "to base", "to its baselines"),
     )
     for label, run in report.bases.items():
         for task, metric in dict.fromkeys((row.task, row.metric) for row in rows):
@@ -130,9 +133,27 @@ def sweep_table(rows: Sequence[OverSeeds], report: SweepReport) -> Table:
     for row in rows:
         setting, shown = ("" if row.setting == shown else row.setting or UNSWEPT), row.setting
         cells = [setting, row.stage, row.task, row.metric, *_value_cells(row.value)]
-        cells += [_change(row.to_base), _change(row.to_baseline, row.baseline)]
+        cells += [_change(row.to_base), _changes_of(row.to_baselines)]
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
+
+
+def _amount_notes(settings: Sequence[OverSeeds]) -> list[str]:
+    """Say where settings differ in how much was trained, beside in what is swept."""
+    amounts: dict[str, dict[str, set[tuple[float, float]]]] = {}
+    for one in settings:
+        if one.task == TRAINING and one.metric in AMOUNTS and one.value is not None:
+            ends = (one.value.lowest, one.value.highest)
+            amounts.setdefault(one.stage, {}).setdefault(one.metric, set()).add(ends)
+    told = []
+    for stage, named in amounts.items():
+        apart = " and ".join(name for name, ends in named.items() if len(ends) > 1)
+        if apart:
+            told.append(
+                f"settings differ in {apart} of {stage}: its differences between them are of that, "
+                "too"
+            )
+    return told
 
 
 def _bases(swept: Swept) -> dict[str, StoredRun]:
@@ -165,8 +186,7 @@ def _metrics(
 ) -> Iterator[Scored]:
     base, run = runs[BASE], runs[stage.name]
     to_base = _changes(base, run, notes)
-    beside = None if stage.baseline is None else runs.get(stage.baseline)
-    to_baseline = _changes(beside, run, notes) if beside is not None else {}
+    beside = {name: _changes(runs[name], run, notes) for name in stage.baselines if name in runs}
     for task, told in run.tasks.items():
         headline = headline_of([told, base.tasks[task]] if task in base.tasks else [told])
         for metric, one in told.metrics.items():
@@ -179,8 +199,11 @@ def _metrics(
                 headline=metric == headline,
                 rises=one.higher_is_better,
                 to_base=to_base.get((task, metric)),
-                baseline=None if beside is None else stage.baseline,
-                to_baseline=to_baseline.get((task, metric)),
+                to_baselines={
+                    name: told[task, metric]
+                    for name, told in beside.items()
+                    if (task, metric) in told
+                },
             )
 
 
@@ -202,8 +225,12 @@ def _value_cells(told: Spread | None) -> list[str]:
     return [str(told.seeds), *numbers, spread if told.seeds > 1 else "-", reach]
 
 
-def _change(told: Spread | None, name: str | None = None) -> str:
+def _changes_of(told: Mapping[str, Spread]) -> str:
+    return "\n".join(f"{_change(one)} {name}" for name, one in told.items()) or "-"
+
+
+def _change(told: Spread | None) -> str:
     if told is None:
         return "-"
     deviation = "" if told.deviation is None else f" ({told.deviation:.3f})"
-    return f"{told.mean:+.3f}{deviation}{f' {name}' if name else ''}"
+    return f"{told.mean:+.3f}{deviation}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from finetune.beside import BASE
 from finetune.reading import strict_yaml
-from finetune.reports.over_seeds import Number, Spread
+from finetune.reports.over_seeds import Number, Scored, Spread
 from finetune.reports.sweep import SweepReport
 from finetune.sweeps.members import Member
 from harness.errors import TrainingError
@@ -38,12 +38,12 @@ def sweep_csv(report: SweepReport) -> str:
     """Write a row per setting, checkpoint, task and metric."""
     places = _places(report.members)
     settings = {member.setting_name: member.setting for member in report.members}
+    baselines = list(dict.fromkeys(name for row in report.settings for name in row.to_baselines))
     spread = ("mean", "sd", "lowest", "highest")
     head = [
         "setting", *places, "checkpoint", "task", "metric", "headline", "higher_is_better",
         "seeds", *spread, "documents_low", "documents_high",
-        *(f"to_base_{name}" for name in spread),
-        "baseline", *(f"to_baseline_{name}" for name in spread),
+        *(f"to_{name}_{end}" for name in (BASE, *baselines) for end in spread),
     ]  # fmt: skip
     rows = [
         [
@@ -51,7 +51,8 @@ def sweep_csv(report: SweepReport) -> str:
             row.stage, row.task, row.metric, row.headline, row.rises,
             row.value.seeds if row.value else 0, *_ends(row.value),
             row.value and row.value.low, row.value and row.value.high,
-            *_ends(row.to_base), row.baseline, *_ends(row.to_baseline),
+            *_ends(row.to_base),
+            *(cell for name in baselines for cell in _ends(row.to_baselines.get(name))),
         ]
         for row in report.settings
     ]  # fmt: skip
@@ -62,33 +63,41 @@ def members_csv(report: SweepReport) -> str:
     """Write a row per member, checkpoint, task and metric, with intervals over documents."""
     places = _places(report.members)
     settings = {member.name: member.setting for member in report.members}
+    baselines = list(dict.fromkeys(name for one in report.scored for name in one.to_baselines))
     head = [
         "member", "setting", *places, "seed", "checkpoint", "task", "metric", "value", "low",
-        "high", "interval", "n", "to_base", "to_base_low", "to_base_high", "baseline",
-        "to_baseline", "to_baseline_low", "to_baseline_high",
+        "high", "interval", "n",
+        *(f"to_{name}{end}" for name in (BASE, *baselines) for end in ("", "_low", "_high")),
     ]  # fmt: skip
-    return _csv(head, [*_base_rows(report, places), *_member_rows(report, settings, places)])
+    changes = 3 * (1 + len(baselines))
+    members = (
+        [*_member_cells(one, settings[one.member], places), *_change_cells(one, baselines)]
+        for one in report.scored
+    )
+    return _csv(head, [*_base_rows(report, places, changes), *members])
 
 
-def _member_rows(
-    report: SweepReport, settings: Mapping[str, Mapping[str, Any]], places: Sequence[str]
-) -> Iterator[list[Any]]:
-    for one in report.scored:
-        yield [
-            one.member, one.setting, *_setting_cells(settings[one.member], places), one.seed,
-            one.stage, one.task, one.metric, *_number_cells(one.value), one.value.interval.method,
-            one.n, *_number_cells(one.to_base), one.baseline, *_number_cells(one.to_baseline),
-        ]  # fmt: skip
+def _member_cells(one: Scored, setting: Mapping[str, Any], places: Sequence[str]) -> list[Any]:
+    return [
+        one.member, one.setting, *_setting_cells(setting, places), one.seed, one.stage, one.task,
+        one.metric, *_number_cells(one.value), one.value.interval.method, one.n,
+    ]  # fmt: skip
 
 
-def _base_rows(report: SweepReport, places: Sequence[str]) -> Iterator[list[Any]]:
+def _change_cells(one: Scored, baselines: Sequence[str]) -> list[float | None]:
+    changes = [one.to_base, *(one.to_baselines.get(name) for name in baselines)]
+    return [cell for change in changes for cell in _number_cells(change)]
+
+
+def _base_rows(report: SweepReport, places: Sequence[str], changes: int) -> Iterator[list[Any]]:
+    """Give the rows of the bases; their cells of changes are empty."""
     for label, run in report.bases.items():
         for task, told in run.tasks.items():
             for metric, value in told.metrics.items():
                 number = Number(value.value, value.interval)
                 yield [
                     label, None, *(None for _ in places), None, BASE, task, metric,
-                    *_number_cells(number), value.interval.method, value.n, *[None] * 7,
+                    *_number_cells(number), value.interval.method, value.n, *[None] * changes,
                 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from finetune.reports.plan import lines, plan
 from finetune.sweeps.finished import Finished, read_finished
 from finetune.sweeps.folder import check_sweep, member_folder
 from finetune.sweeps.members import Member
+from finetune.sweeps.same_inputs import check_inputs
 from finetune.workspace import RECIPE
 
 
@@ -19,10 +20,16 @@ def plan_sweep(members: Sequence[Member], folder: Path, scored: bool) -> list[st
 
     Raises:
         ConfigError, DataError, ModelError: as `finetune.reports.plan.plan`, or the folder is
-            another sweep's.
+            another sweep's, or has members that were made from something else.
     """
     check_sweep(folder, members)
-    states = {member.name: _state(member_folder(folder, member), scored) for member in members}
+    places = {member.name: member_folder(folder, member) for member in members}
+    read = {name: read_finished(place, scored) for name, place in places.items()}
+    done = {name: told for name, told in read.items() if isinstance(told, Finished)}
+    check_inputs(members, done, folder)
+    states = {
+        name: "is finished" if name in done else _begun(place) for name, place in places.items()
+    }
     plans: dict[tuple[str, ...], list[str]] = {}
     for member in members:
         plans.setdefault(tuple(lines(plan(member.recipe), member.recipe)), []).append(member.name)
@@ -34,7 +41,5 @@ def plan_sweep(members: Sequence[Member], folder: Path, scored: bool) -> list[st
     ]
 
 
-def _state(folder: Path, scored: bool) -> str:
-    if isinstance(read_finished(folder, scored), Finished):
-        return "is finished"
+def _begun(folder: Path) -> str:
     return "goes on" if (folder / RECIPE).is_file() else "begins"

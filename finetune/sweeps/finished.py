@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from finetune import checkpoints
-from finetune.beside import BASE
+from finetune.beside import BASE, compare_wanted, find_failures
 from finetune.stages import Stage
 from finetune.workspace import Workspace
 from harness.errors import RecordError
@@ -26,22 +26,25 @@ class Finished:
     Attributes:
         stages: its checkpoints in order; the last is the result.
         runs: "base" and the names of stages -> what they scored; empty: it was not scored.
+        inputs: what it was made from (`finetune.inputs`).
     """
 
     stages: Sequence[Stage]
     runs: Mapping[str, StoredRun]
+    inputs: Mapping[str, str]
 
 
 class _Stage(Struct):
     name: str
     checkpoint: str
     facts: dict[str, float | None]
-    baseline: str | None = None
+    baselines: tuple[str, ...]
 
 
 class _Told(Struct):
     stages: list[_Stage]
     runs: dict[str, str]
+    inputs: dict[str, str]
 
 
 def read_finished(folder: Path, scored: bool) -> Finished | str:
@@ -52,7 +55,7 @@ def read_finished(folder: Path, scored: bool) -> Finished | str:
         scored: whether it must have been scored to be at its end.
 
     Returns:
-        What is lacking, if it is not at its end, or not whole.
+        What is lacking, if it is not at its end, or not whole, or has failed.
     """
     file = folder / TOLD
     try:
@@ -66,12 +69,17 @@ def read_finished(folder: Path, scored: bool) -> Finished | str:
     fault = _fault(stages)
     if fault is not None:
         return fault
-    return _with_runs(workspace, stages, told.runs, scored)
+    lacking = [name for name in (BASE, *(stage.name for stage in stages)) if name not in told.runs]
+    if lacking:
+        fault = f"not scored: {', '.join(lacking)}"
+        return fault if scored else Finished(stages, {}, told.inputs)
+    runs = _read_runs(workspace, stages, told.runs)
+    return runs if isinstance(runs, str) else Finished(stages, runs, told.inputs)
 
 
 def _stage(workspace: Workspace, told: _Stage) -> Stage:
     place = workspace.checkpoint(Path(told.checkpoint).name)
-    return Stage(told.name, place, told.facts, told.baseline)
+    return Stage(told.name, place, told.facts, told.baselines)
 
 
 def _fault(stages: Sequence[Stage]) -> str | None:
@@ -82,23 +90,18 @@ def _fault(stages: Sequence[Stage]) -> str | None:
     return None if stages else "it has no checkpoint"
 
 
-def _with_runs(
-    workspace: Workspace, stages: Sequence[Stage], ids: Mapping[str, str], scored: bool
-) -> Finished | str:
-    names = [BASE, *(stage.name for stage in stages)]
-    lacking = [name for name in names if name not in ids]
-    if lacking:
-        told = f"not scored: {', '.join(lacking)}"
-        return told if scored else Finished(stages, {})
-    runs = {}
-    for name in names:
-        try:
-            runs[name] = read_run(workspace.run(name))
-        except RecordError as err:
-            return str(err)
-        if runs[name].id != ids[name]:
-            return f"{runs[name].folder} is another run than {TOLD} tells of"
-        for task, one in runs[name].tasks.items():
-            if one.failed:
-                return f"{task} failed on {name}: {one.failed}"
-    return Finished(stages, runs)
+def _read_runs(
+    workspace: Workspace, stages: Sequence[Stage], ids: Mapping[str, str]
+) -> dict[str, StoredRun] | str:
+    """Read the runs, or say what keeps them from being whole and compared."""
+    try:
+        runs = {
+            name: read_run(workspace.run(name)) for name in (BASE, *(one.name for one in stages))
+        }
+        for name, run in runs.items():
+            if run.id != ids[name]:
+                return f"{run.folder} is another run than {TOLD} tells of"
+        _, faults = compare_wanted(stages, runs)
+    except RecordError as err:
+        return str(err)
+    return "; ".join(find_failures(stages, runs, faults)) or runs

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
 from finetune.beside import BASE
 from finetune.checkpoints import identity
-from finetune.scoring import owner_of, plan_for
+from finetune.scoring import evaluated_tasks, owner_of, plan_for
 from finetune.sources import base_of
 from finetune.sweeps.members import Member
 from finetune.workspace import Workspace, open_workspace
@@ -45,8 +45,8 @@ def by_base(members: Sequence[Member]) -> list[list[Member]]:
 def lend(member: Member, folder: Path, lenders: Iterable[Path]) -> None:
     """Put the base's run of another member into a member's folder, unless it has one.
 
-    It is linked, where the file system can, else copied; and only if it is whole, and of what the
-    base now holds.
+    It is linked, where the file system can, else copied; and only if it is whole, and of what base
+    and data now hold.
 
     Args:
         folder: the member's; made if it is not there.
@@ -54,29 +54,36 @@ def lend(member: Member, folder: Path, lenders: Iterable[Path]) -> None:
 
     Raises:
         ConfigError: the folder cannot be written, or another process has it.
+        DataError, MissingDataError: what is scored is not there, or not as it must be.
     """
     own = Workspace(folder).run(BASE)
     if (own / RECORD).is_file():
         return
     wanted = identity(base_of(member.recipe))
-    runs = (Workspace(lender).run(BASE) for lender in lenders)
-    found = next((run for run in runs if _is_whole(run, wanted)), None)
+    runs = [run for lender in lenders if ((run := Workspace(lender).run(BASE)) / RECORD).is_file()]
+    if not runs:
+        return
+    data = {name: task.split.fingerprint for name, task in evaluated_tasks(member.recipe).items()}
+    found = next((run for run in runs if _is_whole(run, wanted, data)), None)
     if found is not None:
         log.info("%s: the base was scored before: %s", member.name, found)
         with open_workspace(folder, member.recipe):
             _take(found, own, wanted)
 
 
-def _is_whole(run: Path, wanted: str) -> bool:
+def _is_whole(run: Path, wanted: str, data: Mapping[str, str]) -> bool:
+    """Say whether a run is of the wanted weights, and of the wanted documents: task -> which."""
     owner = owner_of(run)
-    if not (run / RECORD).is_file() or not owner.is_file():
+    if not owner.is_file():
         return False
     try:
-        failed = any(task.failed for task in read_run(run).tasks.values())
+        tasks = read_run(run).tasks
     except RecordError as err:
         log.warning("%s is not used for other members: %s", run, err)
         return False
-    return not failed and owner.read_text(encoding="utf-8") == wanted
+    failed = any(task.failed for task in tasks.values())
+    same = {name: task.data.get("fingerprint") for name, task in tasks.items()} == data
+    return not failed and same and owner.read_text(encoding="utf-8") == wanted
 
 
 def _take(run: Path, own: Path, wanted: str) -> None:

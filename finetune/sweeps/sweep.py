@@ -12,6 +12,7 @@ from finetune.finetuning import finetune, processes
 from finetune.sweeps.finished import Finished, read_finished
 from finetune.sweeps.folder import check_sweep, member_folder, open_sweep
 from finetune.sweeps.members import Member
+from finetune.sweeps.same_inputs import check_inputs, find_changed
 from finetune.sweeps.shared_base import by_base, lend
 from finetune.sweeps.together import Together
 from finetune.training.device_memory import free_memory
@@ -50,7 +51,9 @@ def sweep(members: Sequence[Member], folder: Path, scored: bool = True) -> Swept
         None on every rank but the first.
 
     Raises:
-        ConfigError: the folder is another sweep's, or a model is not there.
+        ConfigError: the folder is another sweep's, or a model is not there, or members that are
+            finished were made from something else than there is now.
+        DataError, MissingDataError: data of such members is not there, or not as it must be.
         TrainingError: one process of several stopped alone.
     """
     check_sweep(folder, members)
@@ -60,7 +63,9 @@ def sweep(members: Sequence[Member], folder: Path, scored: bool = True) -> Swept
         if state.is_main_process:
             stack.enter_context(open_sweep(folder, members))
         together = Together(state)
-        done = together.told(list(_read(members, folder, scored)[0]))
+        known, _ = _read(members, folder, scored)
+        check_inputs(members, known, folder)
+        done = together.told(list(known))
         failures = {}
         for number, member in enumerate(members, start=1):
             told = f"member {number} of {len(members)}: {member.name}"
@@ -77,7 +82,9 @@ def sweep(members: Sequence[Member], folder: Path, scored: bool = True) -> Swept
         if not state.is_main_process:
             return None
         finished, lacking = _read(members, folder, scored)
-        return Swept(groups, finished, {**lacking, **failures})
+        changed = find_changed(members, finished)
+        kept = {name: one for name, one in finished.items() if name not in changed}
+        return Swept(groups, kept, {**lacking, **changed, **failures})
 
 
 def _read(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from finetune.architectures import auto_class
 from finetune.recipe import Adapter, Architecture, Model, Recipe
 from finetune.sources import base_of
+from finetune.tokenizer import tokenizer_of
 from finetune.training.saving import complete, disk_full
 from harness.errors import ConfigError, ModelError, printable, unknown
 from harness.models import adapter_base
@@ -110,16 +111,11 @@ def load_tokenizer(recipe: Recipe, model: str | None = None, revision: str = "ma
         model: folder or name on the hub, with `revision`; None: the recipe's.
 
     Raises:
-        ModelError: it cannot be loaded, or as `check_tokenizer`.
+        ModelError: it cannot be loaded, has no end token, or as `check_tokenizer`.
     """
-    from transformers import AutoTokenizer
-
     if model is None:
         model, revision = base_of(recipe), recipe.model.revision
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-    except Exception as err:
-        raise ModelError(f"model.name: the tokenizer of {model} cannot be loaded: {err}") from err
+    tokenizer = tokenizer_of(model, revision)
     check_tokenizer(tokenizer, recipe)
     return tokenizer
 
@@ -128,16 +124,11 @@ def check_tokenizer(tokenizer: Any, recipe: Recipe) -> None:
     """Check that answers can be learnt with a tokenizer as they will be scored.
 
     Raises:
-        ModelError: it has no end token, or a chat template was asked for and there is none, or
-            what it renders of a question is not what stands before the answer in training.
+        ModelError: a chat template was asked for and there is none, or what it renders of a
+            question is not what stands before the answer in training.
     """
-    name = recipe.model.name
-    if tokenizer.eos_token is None:
-        raise ModelError(
-            f"model.name: the tokenizer of {name} has no eos_token, which ends answers"
-        )
     if recipe.model.chat_template:
-        _check_chat_template(tokenizer, name)
+        _check_chat_template(tokenizer, recipe.model.name)
 
 
 def _check_chat_template(tokenizer: Any, name: str) -> None:

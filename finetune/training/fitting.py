@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from finetune.formats import Completion, Lesson, Preference, Row
 from finetune.recipe import Architecture, Recipe
 from finetune.training.base_model import load_tokenizer
+from finetune.training.configuration import load_config
 from finetune.training.footprint import DEFAULT_LENGTH
-from harness.errors import DataError, ModelError
+from harness.errors import DataError
 from harness.questions import plain_prompt
 
 if TYPE_CHECKING:
@@ -48,19 +49,19 @@ class Fitted:
     longest: int
 
 
-def limits_of(recipe: Recipe, start: Start) -> dict[str, int | None]:
+def limits_of(recipe: Recipe, start: Start, tokenizer: Any) -> dict[str, int | None]:
     """Give the most tokens of a row: reason to drop it -> their number; None: any number.
+
+    The window is the one that lm-eval scores the model with, which would cut a longer prompt.
 
     Raises:
         ModelError: the model's configuration cannot be had.
     """
-    from transformers import AutoConfig
+    from lm_eval.models.utils import resolve_max_length
 
-    try:
-        config = AutoConfig.from_pretrained(start.model, revision=start.revision)
-    except Exception as err:
-        raise ModelError(f"the configuration of {start.model} cannot be had: {err}") from err
-    window = getattr(config.get_text_config(), "max_position_embeddings", None)
+    config = load_config(recipe, start.model, start.revision)
+    told = resolve_max_length(config, tokenizer, default=0)
+    window = told if told > 0 else None
     if recipe.model.architecture == "seq2seq":
         return {BEYOND_WINDOW: window, BEYOND_LIMIT: DEFAULT_LENGTH}
     return {BEYOND_WINDOW: window, TOO_LONG: recipe.trainer.get("max_length", DEFAULT_LENGTH)}
@@ -115,7 +116,7 @@ def fit_together(
         ModelError: tokenizer or configuration of the model cannot be had.
     """
     tokenizer = load_tokenizer(recipe, start.model, start.revision)
-    limits = limits_of(recipe, start)
+    limits = limits_of(recipe, start, tokenizer)
     chat, architecture = recipe.model.chat_template, recipe.model.architecture
     reasons: dict[str, str] = {}
     for row in (row for rows in arms.values() for row in rows):

@@ -9,8 +9,8 @@ from typing import Any
 from finetune.architectures import OF, auto_class
 from finetune.recipe import DistillData, GrathData, Recipe
 from finetune.sources import base_of
-from finetune.training.architectures import load_config
 from finetune.training.base_model import choose_precision, lora_config
+from finetune.training.configuration import load_config
 from finetune.training.quiet import quiet_libraries
 from finetune.training.saving import REFERENCE
 from harness.errors import ModelError

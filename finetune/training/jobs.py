@@ -113,7 +113,7 @@ def prepare(
     _require_alike(rows, dev, recipe)
     precision = choose_precision(recipe)
     tokenizer = load_tokenizer(recipe, start.model, start.revision)
-    limits, chat = limits_of(recipe, start), recipe.model.chat_template
+    limits, chat = limits_of(recipe, start, tokenizer), recipe.model.chat_template
     architecture = recipe.model.architecture
     return Job(
         start,

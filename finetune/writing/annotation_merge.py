@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from finetune.writing.annotations import GIVEN, Annotation, OpenAnnotation, Row, Sheet
+from finetune.writing.feedback import said_of
 from harness.errors import ConfigError, unknown
 
 ByPerson = Mapping[str, Annotation]
@@ -16,15 +17,18 @@ ByPerson = Mapping[str, Annotation]
 
 @dataclass(frozen=True)
 class Conflict:
-    """A document whose answer one person calls right, and another wrong.
+    """A document that people do not agree on.
+
+    One calls its answer right and another wrong, or all call it wrong and name different right
+    answers (by SQuAD's rules: case, punctuation and articles make no difference).
 
     Attributes:
         id: hash of the document.
-        verdicts: annotator -> is_right.
+        said: by all who annotated it.
     """
 
     id: str
-    verdicts: Mapping[str, bool]
+    said: ByPerson
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,8 @@ def _edited(row: Row, exported: OpenAnnotation) -> list[str]:
 
 
 def _split(digest: str, by: ByPerson) -> Conflict | None:
-    verdicts = {name: row.is_right for name, row in by.items()}
-    return Conflict(digest, verdicts) if len(set(verdicts.values())) > 1 else None
+    told = {None if row.is_right else said_of(row.right_answer) for row in by.values()}
+    return Conflict(digest, by) if len(told) > 1 else None
 
 
 def _taken(by: ByPerson, disagree: bool, prefer: str | None) -> Annotation | None:

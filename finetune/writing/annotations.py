@@ -21,7 +21,7 @@ from harness.parsing import UNANSWERABLE
 from harness.strict_json import read_plain
 from harness.whole_files import write_parts
 
-RESERVED = ("templated", "ai")
+RESERVED = ("templated", "ai", "human")
 """What no person is called: the names of other annotators."""
 LONGEST = 1 << 20
 """Bytes of a line, at most."""
@@ -294,6 +294,8 @@ def _show(value: object) -> str:
 def _content_faults(row: Annotation) -> Iterator[str]:
     if not row.id.strip():
         yield "id is empty: it is the exported hash of the document"
+    if not row.model_answer.strip():
+        yield "model_answer is empty: it is the exported answer that is judged"
     if not row.why.strip():
         yield "why is empty: say why the answer is right or wrong"
     if not row.right_answer.strip():

@@ -31,6 +31,7 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
 NO_ANSWER = "no answer of the model"
 CONTRADICTS = "contradicts the right answers"
 CALLS_WRONG_RIGHT = "names a wrong answer as right"
+CALLS_RIGHT_WRONG = "names the answer that it calls wrong as right"
 ECHOES = "repeats the answer"
 
 RIGHT, WRONG = "The answer is right.", "The answer is wrong."
@@ -112,8 +113,22 @@ def feedback_fault(asked: PassageQuestion, told: Attempt, feedback: Feedback) ->
         return CONTRADICTS
     named = feedback.right_answer
     read = read_extracted(named).value
-    wrong = named and not token_f1(named if read is None else read, asked.golds)
-    return CALLS_WRONG_RIGHT if wrong else None
+    if named and not token_f1(named if read is None else read, asked.golds):
+        return CALLS_WRONG_RIGHT
+    same = not feedback.is_right and said_of(named) == said_of(told.text)
+    return CALLS_RIGHT_WRONG if named and same else None
+
+
+def said_of(text: str) -> str:
+    """Reduce an answer to what it says, by SQuAD's rules: equal answers say the same.
+
+    >>> said_of("The Seine."), said_of("The passage does not say.")
+    ('seine', 'unanswerable')
+    """
+    value = read_extracted(text).value
+    if value == "":
+        return UNANSWERABLE
+    return normalise(text if value is None else value) or one_line(text)
 
 
 def feedback_text(feedback: Feedback) -> str:
@@ -129,11 +144,11 @@ def feedback_text(feedback: Feedback) -> str:
 
 
 def feedback_row(
-    asked: PassageQuestion, told: Attempt, feedback: Feedback, prompts: Prompts, origin: str
+    asked: PassageQuestion, said: str, feedback: Feedback, prompts: Prompts, origin: str
 ) -> Completion:
-    """Make a row of LaFFi: the model foretells what its answer is worth."""
+    """Make a row of LaFFi: the model foretells what an answer (`said`) is worth."""
     train = prompts["train"]
-    text = train.render(context=asked.context, question=asked.question, answer=told.text)
+    text = train.render(context=asked.context, question=asked.question, answer=said)
     return Completion(text.strip(), train.cue, feedback_text(feedback), origin)
 
 

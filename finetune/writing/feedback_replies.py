@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from finetune.split import normalised, split
+from finetune.writing.teacher_answers import COPIED, CUT_OFF, is_copied, is_cut_off
 from harness.parsing import Reading, is_refusal
 from harness.parsing.replies import drop_quotes, plain
 from harness.parsing.turns import own_turn
@@ -21,16 +21,12 @@ MOST_WORDS = 80
 """Of a reason; those that the prompt shows have about fifteen."""
 FEWEST_WORDS = 3
 """Of a reason: "It is." is none."""
-SHORTEST_COPY = 4
-"""Words of a reason that is compared with those that the prompt shows."""
 
 REFUSED = "refused"
 NO_VERDICT = "no verdict"
 NO_REASON = "no reason"
 NO_RIGHT_ANSWER = "no right answer"
-CUT_OFF = "cut off"
 TOO_LONG = "too long"
-COPIED = "copied from the prompt"
 MENTIONS = "mentions the right answers"
 
 _VERDICT, _WHY, _RIGHT = "verdict", "why", "right"
@@ -102,7 +98,7 @@ def read_feedback(reply: str, shown: str = "") -> Reading[Feedback]:
         or (None if right or is_right else NO_RIGHT_ANSWER)
     )
     last = parts[_RIGHT if right else _WHY]
-    if getattr(reply, "cut_off", False) and not last.is_followed:
+    if is_cut_off(reply) and not last.is_followed:
         reason = CUT_OFF  # whatever is lacking would have followed
     return Reading.unreadable(reason) if reason else Reading.read(Feedback(is_right, why, right))
 
@@ -113,7 +109,7 @@ def _fault(why: str, shown: str) -> str | None:
         return NO_REASON
     if len(split_words(why)) > MOST_WORDS:
         return TOO_LONG
-    if len(split(why)) >= SHORTEST_COPY and normalised(why) in normalised(shown):
+    if is_copied(why, shown):
         return COPIED
     return MENTIONS if _MENTIONS.search(why) else None
 

@@ -15,9 +15,11 @@ from random import Random
 from finetune.formats import Completion, Lesson
 from finetune.recipe import Objective
 from finetune.split import normalised, split
+from finetune.writing.closings import without_article
 from finetune.writing.prompt_files import Prompts
 from finetune.writing.teacher_answers import Reasoned, closed
 from harness.errors import DataError
+from harness.parsing import names_label
 
 
 def lessons(
@@ -97,9 +99,11 @@ def shuffle(questions: Mapping[str, Reasoned], seed: int) -> dict[str, Reasoned]
 
 
 def names_answer(told: Reasoned) -> bool:
-    """Say whether an explanation has the words of the answer: yes, no, or the option's text.
+    """Say whether an explanation names the answer.
 
-    Of a yes-or-no question any "no" counts, also that of "there is no air".
+    An option is named by its text, with or without a leading article, or by its letter used as one
+    ("(A)", "option A", not "A tree"); yes and no by being said as an answer ("No, it floats.", "the
+    answer is no", not "there is no air").
 
     >>> from harness.domains import Posed
     >>> where = Posed("Where is Ann?", ("at sea", "a tree"))
@@ -109,8 +113,12 @@ def names_answer(told: Reasoned) -> bool:
     False
     """
     posed = told.posed
-    answer = posed.options[posed.labels.index(told.label)] if posed.options else told.label
-    wanted, words = split(answer), split(told.explanation)
+    if names_label(told.explanation, told.label, posed.forms):
+        return True
+    if not posed.options:
+        return False
+    wanted = without_article(posed.options[posed.labels.index(told.label)])
+    words = split(told.explanation)
     runs = range(len(words) - len(wanted) + 1)
     return bool(wanted) and any(words[at : at + len(wanted)] == wanted for at in runs)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from finetune.writing.closings import drop_closings
 from finetune.writing.prompt_files import Prompts, read_prompts
 from finetune.writing.teacher_answers import (
     CONTRADICTS,
@@ -40,7 +41,7 @@ SLOTS: Slots = {
 _CONCLUDES = re.compile(
     r"\b(?:so|thus|therefore|hence),? (?:the|my) (?:\w{1,20} )?answer is\b", re.IGNORECASE
 )
-"""Else nothing is taken off a given explanation: it may end in "the best answer is a home."."""
+"""A given explanation that concludes so is read as one of a teacher."""
 
 
 def distill_prompts(kind: str) -> Prompts:
@@ -84,7 +85,7 @@ WRITERS: Mapping[str, Callable[[Answered, Prompts], Dialogue]] = {
 
 
 def read_given(text: str | None, known: Answered) -> Told:
-    """Read an explanation that a data set has, without a closing "So the answer is ...".
+    """Read an explanation that a data set has, without what states the answer at its end.
 
     Args:
         text: None: it has none.
@@ -94,10 +95,11 @@ def read_given(text: str | None, known: Answered) -> Told:
     if text and _CONCLUDES.search(text):
         read = read_explained(text, posed.forms)
         text, label = read.explanation, read.label.value or label
-    explanation = ended(one_line(text or ""))
+    told, named = drop_closings(one_line(text or ""), posed)
+    explanation = ended(told)
     fault = (
-        (None if re.search(r"[^\W_]", explanation) else NO_EXPLANATION)
-        or (None if label in known.right else WRONG)
+        (None if {label, *named} <= known.right else WRONG)
+        or (None if re.search(r"[^\W_]", explanation) else NO_EXPLANATION)
         or (CONTRADICTS if contradicts(explanation, known.label, posed) else None)
     )
     return Told(explanation, known.label, fault)

@@ -85,13 +85,14 @@ def read_told(answer: object, posed: Posed, prompts: Prompts, stage: str, slots:
     """
     told = read_explained(str(answer), posed.forms)
     explanation, label = one_line(told.explanation), told.label.value or ""
+    examples = prompts[stage].render(**dict.fromkeys(slots[stage], ""))
     fault = (
         (CUT_OFF if is_cut_off(answer) else None)
         or (None if label else UNREADABLE)
         or (None if label in posed.labels else UNKNOWN)
         or (None if explanation else NO_EXPLANATION)
         or (CONTRADICTS if contradicts(explanation, label, posed) else None)
-        or (COPIED if _is_copied(explanation, prompts, stage, slots) else None)
+        or (COPIED if is_copied(explanation, examples) else None)
     )
     return Told(ended(explanation), label, fault)
 
@@ -139,9 +140,8 @@ def ended(text: str) -> str:
     return text if not text or _ENDED.search(text) else f"{text.rstrip(' ,;:-–—')}."
 
 
-def _is_copied(explanation: str, prompts: Prompts, stage: str, slots: Slots) -> bool:
+def is_copied(explanation: str, examples: str) -> bool:
     """Say whether the prompt's own examples hold an explanation."""
-    examples = prompts[stage].render(**dict.fromkeys(slots[stage], ""))
     return len(split(explanation)) >= SHORTEST_COPY and (
         normalised(explanation) in normalised(examples)
     )

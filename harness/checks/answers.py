@@ -9,7 +9,10 @@ from harness.parsing import Reading, read_chosen, read_extracted
 from harness.parsing.squad import exact_match, token_f1
 from harness.questions import Dialogue, Outcome, Question
 
-EXTRACTED = ("exact", "f1", "exact_has_answer", "f1_has_answer", "f1_no_answer", "readable")
+EXTRACTED = (
+    "exact", "f1", "exact_has_answer", "f1_has_answer", "f1_no_answer", "readable",
+    "no_answer_given",
+)  # fmt: skip
 CHOSEN = ("accuracy", "readable", "constant")
 
 
@@ -18,7 +21,8 @@ def extract(question: Question, golds: Sequence[str]) -> Dialogue:
 
     `exact`, `f1`: by the rules of SQuAD 2.0; an unreadable answer is wrong, also where there is
     none to give. `exact_has_answer`, `f1_has_answer`, `f1_no_answer`: the same over the documents
-    with and without an answer; `f1_no_answer` is the share that was recognised.
+    with and without an answer; `f1_no_answer` is the share that was recognised. `no_answer_given`:
+    the share of readable answers that say there is none; near 1, the model says little else.
     Source: Rajpurkar et al. 2018, arXiv:1806.03822.
 
     Args:
@@ -35,6 +39,7 @@ def extract(question: Question, golds: Sequence[str]) -> Dialogue:
         "f1_has_answer": f1 if golds else None,
         "f1_no_answer": None if golds else f1,
         "readable": float(reading.value is not None),
+        "no_answer_given": None if reading.value is None else float(reading.value == ""),
     }
     return Outcome(metrics, {question.stage: _told(reading)})
 

@@ -8,7 +8,7 @@ answer stays.
 from __future__ import annotations
 
 import re
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from harness.parsing.no_answer import UNANSWERABLE, denies, takes_back
 from harness.parsing.reading import Reading
@@ -50,6 +50,8 @@ _WHERE = re.compile(
     re.IGNORECASE,
 )
 """Of "the answer is found in the passage" nothing is to be read."""
+_DESCRIBES = re.compile(rf"\A{UNANSWERABLE}(?=\s(?!(?:or|and|but|unless|if)\b)\w)", re.IGNORECASE)
+"""Of "unanswerable by law" it is a word like others."""
 _BULLET = re.compile(r"(?:[-*•–]|\d{1,2}[.)])\s+(?=\S)")
 _FINAL_PERIOD = re.compile(r"(?<!\.\w)(?<!\.)\.\Z")
 
@@ -72,13 +74,15 @@ def read_extracted(answer: str) -> Reading[str]:
     denial = denies(text)
     if denial and takes_back(text, denial):
         return Reading.unreadable(SEVERAL)
-    stated = [_stated(found) for found in _STATED.finditer(text)] + [""] * bool(denial)
-    if given := [value for value in stated if value is not None]:
-        agree = len(set(map(normalise, given))) == 1
-        return Reading.read(given[0]) if agree else Reading.unreadable(SEVERAL)
+    stated = chain([""] * bool(denial), map(_stated, _STATED.finditer(text)))
+    given = (value for value in stated if value is not None)
+    if (first := next(given, None)) is not None:
+        said = normalise(first)  # stops at the first other one: each may be as long as the text
+        agree = all(normalise(value) == said for value in given)
+        return Reading.read(first) if agree else Reading.unreadable(SEVERAL)
     if is_refusal(text):
         return Reading.unreadable("refusal")
-    if UNANSWERABLE in text.lower():
+    if UNANSWERABLE in _DESCRIBES.sub("", text, count=1).lower():
         return Reading.unreadable(SEVERAL)
     if _ECHO.match(text):
         return Reading.unreadable("repeats the question")

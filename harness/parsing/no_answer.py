@@ -20,20 +20,31 @@ _SAID = (
     r"(?:mentioned|stated|specified|given|provided|answered|answerable|discussed|available"
     r"|included|described|named|indicated|addressed|explained|found|disclosed|listed)"
 )
+_GIVEN = (
+    r"(?:(?: (?:is|was|are|were|can be))? (?:provided|given|available|mentioned|stated|found))\b"
+)
 _CANNOT = r"(?:can ?not|can['’]t|could not|couldn['’]t)"
 _NOT = r"(?: not|n['’]t)"
 _ENDS = r"(?=\W*(?:\Z|\n)|[\"'”’]?\s*[.,;:(–—]|\s+(?:because|since|as|from|in|based)\b)"
 # "unknown or unexplored territory" is an answer, "unknown" is none: hence `_ENDS`
+_IN_SOURCE = rf"(?=[^.!?\n]{{0,200}}\b(?:in|by|from|within) {_SOURCE}\b)"
+_WHOLE = rf"(?:{_ENDS}|{_IN_SOURCE})"
+# "no evidence of life" is an answer, "no evidence of it in the passage" is none: hence `_WHOLE`
+_OF_IT = r"(?: (?:about|on|regarding|concerning|as to|to (?:answer|determine|say|tell))\b)"
 _WAYS = (
     r"(?:(?:the question|the answer|this question|it|this) (?:is|would be|must be) )?[\"'“”‘’]?"
-    rf"(?:unanswerable\b|(?:unknown|n/a|not applicable|not known){_ENDS})",
+    rf"(?:unanswerable(?:{_ENDS}|(?=\s(?:-|given (?:the|this|that))\s))"
+    rf"|(?:unknown|n/a|not applicable|not known){_ENDS})",
     rf"(?:no (?:answer|information)|{_CANNOT} (?:answer|determine|tell)){_ENDS}",
     rf"{_SOURCE}(?:,? which [^.\n]{{1,80}},)? (?:(?:does|do|did){_NOT}|never) (?:\w+ly )?{_SAYS}\b",
     rf"{_SOURCE} (?:is silent|says nothing|(?:makes|has|gives|contains|provides|offers) no)\b",
     rf"there (?:is|are|was|were)(?: no|{_NOT}(?: any| enough)?| insufficient) (?:[\w-]+ ){{0,3}}?"
-    r"(?:answer|information|mention|indication|evidence|details?|reference|data)\b",
-    r"(?:not enough|insufficient|no (?:relevant|specific)) information\b",
-    r"no (?:answer|information|mention|indication) (?:is|was|of|about|on|can|in|provided|given)\b",
+    rf"(?:(?:answer|information|details?|data)(?:{_OF_IT}|{_GIVEN}|{_WHOLE})"
+    rf"|(?:mention|indication)(?: (?:of|that|about)\b|{_WHOLE})|(?:evidence|reference){_WHOLE})",
+    rf"(?:not enough|insufficient|no(?: relevant| specific)?) (?:information|details?|data)"
+    rf"(?:{_OF_IT}|{_GIVEN}|{_WHOLE})",
+    rf"no (?:answer|mention|indication)(?:(?: (?:is|was))?{_GIVEN}|{_WHOLE}"
+    r"| (?:of|about|can be)\b)",
     rf"(?:(?:it|this|that)(?: is|['’]s) )?not (?:\w+ly )?(?:{_SAID}{_ENDS}"
     rf"|possible to (?:answer|determine|tell|say)\b|in {_SOURCE})",
     rf"[^.!?\n]{{1,200}}? (?:is|are|was|were){_NOT} (?:\w+ly )?{_SAID}(?: anywhere)? (?:in|by|from)"

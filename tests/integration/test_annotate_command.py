@@ -156,8 +156,8 @@ def test_import_disagreement_writes_nothing_until_somebody_decides(exported, cap
     assert status == 1 and not output.exists()
     assert "ann and bob agree on 2 of 4 documents (50%), Cohen's kappa 0.00" in said.out
     assert "2 documents on which annotators disagree" in said.err
-    assert f"  document {ROWS[1].id[:12]}: ann: right, bob: wrong\n" in said.err
-    assert f"  document {ROWS[3].id[:12]}: ann: wrong, bob: right\n" in said.err
+    assert f"  document {ROWS[1].id[:12]}: ann: right, bob: wrong (unanswerable)\n" in said.err
+    assert f"  document {ROWS[3].id[:12]}: ann: wrong (unanswerable), bob: right\n" in said.err
     assert said.err.endswith("Nothing was written\n")
     status, output = bring_in(exported, ann, bob, "--prefer", "bob")
     assert status == 0 and "2 documents on which bob decides:" in capsys.readouterr().out
@@ -174,6 +174,31 @@ def test_import_what_nobody_annotated_is_listed_and_written_only_if_asked_for(ex
     assert "2 documents that nobody annotated are listed above" in said.err
     status, output = bring_in(exported, ann, "--partial")
     assert status == 0 and list(read_annotations(output)) == [ROWS[0].id, ROWS[2].id]
+    assert (
+        "without a gap are the first 1 of 4: they serve for a data.human_fraction of at most 0.25 "
+        "times the exported one" in capsys.readouterr().out
+    )
+
+
+def test_import_says_that_a_gap_at_the_start_leaves_no_share(exported, capsys):
+    ann = fill(exported, "ann", [None, True, True, True])
+    assert bring_in(exported, ann, "--partial")[0] == 0
+    assert "no data.human_fraction is without a gap" in capsys.readouterr().out
+
+
+def test_import_of_different_right_answers_tells_both_until_somebody_decides(exported, capsys):
+    ann = fill(exported, "ann", [False] * 4)
+    lines = [as_line(filled(row, "bob"), right_answer="unanswerable") for row in ROWS]
+    bob = write_lines(exported.with_name("bob.jsonl"), *lines[:3], as_line(filled(ROWS[3], "bob")))
+    status, output = bring_in(exported, ann, bob)
+    said = capsys.readouterr()
+    assert status == 1 and not output.exists()
+    assert "ann and bob agree on 4 of 4 documents" in said.out
+    told = f"  document {ROWS[3].id[:12]}: ann: wrong (unanswerable), bob: wrong (it is 3 km)\n"
+    assert "1 documents on which annotators disagree" in said.err and told in said.err
+    status, output = bring_in(exported, ann, bob, "--prefer", "bob")
+    assert status == 0
+    assert [row.annotator for row in read_annotations(output).values()] == ["ann"] * 3 + ["bob"]
 
 
 def test_import_of_nothing_annotated_writes_nothing_even_if_partial(exported, capsys):

@@ -45,7 +45,9 @@ def test_qa_right_answers_and_no_answers_are_all_right():
         return f'The answer is "{golds[0]}".' if golds else "The passage does not say."
 
     done = run(Plan(told_by(QA, right), (QA,)))
-    assert set(values(done, QA).values()) == {1.0}
+    told = values(done, QA)
+    assert told.pop("no_answer_given") == 0.5
+    assert set(told.values()) == {1.0}
     assert done.tasks[QA].headline == "f1"
     assert {name: m.n for name, m in done.tasks[QA].metrics.items()} == {
         "exact": 40,
@@ -54,6 +56,7 @@ def test_qa_right_answers_and_no_answers_are_all_right():
         "f1_has_answer": 20,
         "f1_no_answer": 20,
         "readable": 40,
+        "no_answer_given": 40,
     }
 
 
@@ -65,10 +68,22 @@ def test_qa_whole_passages_share_some_words_and_recognise_nothing():
     assert told["f1"] == pytest.approx(told["f1_has_answer"] * 20 / 40)
 
 
-def test_qa_model_that_always_says_unanswerable_has_the_share_of_such_questions():
-    told = values(run(Plan(FunctionLM(lambda prompt: "unanswerable"), (QA,))), QA)
-    assert (told["exact"], told["f1"], told["f1_no_answer"]) == (0.5, 0.5, 1)
-    assert told["exact_has_answer"] == told["f1_has_answer"] == 0
+def test_qa_model_that_always_says_unanswerable_is_at_chance_and_its_collapse_shows():
+    metrics = run(Plan(FunctionLM(lambda prompt: "unanswerable"), (QA,))).tasks[QA].metrics
+    told = {name: metric.value for name, metric in metrics.items()}
+    known = {name: one.chance for name, one in metrics.items() if one.chance is not None}
+    assert known == {"exact": 0.5, "f1": 0.5, "exact_has_answer": 0, "f1_has_answer": 0}
+    assert {name: told[name] for name in known} == known
+    assert told["f1_no_answer"] == told["no_answer_given"] == 1
+    assert metrics["no_answer_given"].higher_is_better is None
+
+
+@pytest.mark.parametrize("said", ["unanswerable", "Ann", "", "the passage"])
+def test_qa_model_that_always_says_the_same_is_never_above_chance(said):
+    metrics = run(Plan(FunctionLM(lambda prompt: said), (QA,))).tasks[QA].metrics
+    for name in ("exact", "exact_has_answer"):
+        assert metrics[name].value <= metrics[name].chance, name
+    assert metrics["f1"].value <= metrics["f1"].chance
 
 
 @pytest.mark.parametrize("noise", ["", "I'm sorry, but I can't assist with that.", "."])
@@ -76,7 +91,7 @@ def test_answers_that_are_none_are_wrong_everywhere_and_unreadable(noise):
     done = run(Plan(FunctionLM(lambda prompt: noise), SAMPLES))
     for task in SAMPLES:
         told = values(done, task)
-        assert told.pop("constant", None) is None
+        assert told.pop("constant", None) is None is told.pop("no_answer_given", None)
         assert set(told.values()) == {0.0}, task
 
 

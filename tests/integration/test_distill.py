@@ -83,7 +83,10 @@ def test_distill_every_training_is_on_the_same_documents_in_the_same_order(
 
     assert report is not None
     assert [stage.name for stage in report.stages] == ARMS == list(trained)
-    assert [stage.baseline for stage in report.stages] == [None, *["answer-only"] * 4]
+    only = ("answer-only",)
+    assert [stage.baselines for stage in report.stages] == [
+        (), only, only, only, (*only, "mt-cot-shuffled"),
+    ]  # fmt: skip
     assert list(report.runs) == ["base", *ARMS]
     answers = [row.answering for row in trained["answer-only"]]
     assert len(answers) == 12
@@ -311,5 +314,5 @@ def test_distill_encoder_decoder_learns_lessons_and_is_scored(tmp_path: Path) ->
 
     assert report is not None
     assert list(report.runs) == ["base", "mt-re-shuffled", "mt-re"]
-    assert [stage.baseline for stage in report.stages] == [None, None]
+    assert [stage.baselines for stage in report.stages] == [(), ("mt-re-shuffled",)]
     assert all(stage.facts["explanation loss in the last epoch"] for stage in report.stages)

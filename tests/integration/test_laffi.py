@@ -90,7 +90,7 @@ def test_laffi_is_trained_beside_plain_sft_on_the_same_documents_and_steps(
     assert first is not None
     assert list(first.runs) == ["base", "sft", "laffi"]
     plain, result = first.stages
-    assert (plain.name, result.name, result.baseline) == ("sft", "laffi", "sft")
+    assert (plain.name, result.name, result.baselines) == ("sft", "laffi", ("sft",))
     assert [row.origin for row in trained["sft"]] == [row.origin for row in trained["laffi"]]
     assert plain.facts["rows"] == result.facts["rows"] == len(trained["laffi"]) <= 12
     assert plain.facts["steps"] == result.facts["steps"] == -(-len(trained["laffi"]) // 4)
@@ -212,16 +212,54 @@ def test_laffi_exported_answers_come_back_as_feedback_of_people(tmp_path: Path, 
     assert facts["feedback: human"] == len(theirs) > 0
     assert facts["feedback: human"] + facts["feedback: templated"] == len(rows)
     assert set(theirs) == set(exported[: len(theirs)])  # what a share takes stands first
+    assert facts["human share of the feedback"] == len(theirs) / len(rows)
+    lines = (tmp_path / "out/data/feedback.jsonl").read_text().splitlines()
+    given = [json.loads(line) for line in lines]
+    assert [one["origin"] for one in given] == [row["origin"] for row in rows]
+    assert {one["origin"] for one in given if one["annotator"] == "maria"} == set(theirs)
+    assert {one["annotator"] for one in given} == {"maria", "templated"}
 
 
-def test_laffi_annotations_of_other_answers_are_told_and_nothing_is_trained(
+def test_laffi_annotated_answer_that_the_model_no_longer_gives_is_what_is_learnt(
     tmp_path: Path, base: Path
 ) -> None:
     file = tmp_path / "people.jsonl"
-    first = fill(recipe(tmp_path, base), file, model_answer="a river")[0]
+    fill(recipe(tmp_path, base), file, model_answer="a river")
     shares = {"data__annotations": str(file), "data__human_fraction": 0.5}
 
-    with pytest.raises(DataError, match="the answer is 'a river' there") as told:
+    report = finetune(recipe(tmp_path, base, **shares), tmp_path / "out", scored=False)
+
+    assert report is not None
+    facts = report.stages[-1].facts
+    _, rows = made(tmp_path / "out")
+    assert sum("Answer given: a river\n" in row["text"] for row in rows) == 6
+    assert facts["annotated answers that the model gives otherwise now"] == 6
+
+
+def test_laffi_share_of_people_that_is_told_is_that_of_the_rows_that_fit(
+    tmp_path: Path, base: Path
+) -> None:
+    """People's feedback alone is too long for the training."""
+    file = tmp_path / "people.jsonl"
+    fill(recipe(tmp_path, base), file, why="No. " * 1000)
+    shares = {"data__annotations": str(file), "data__human_fraction": 0.25}
+
+    report = finetune(recipe(tmp_path, base, **shares), tmp_path / "out", scored=False)
+
+    assert report is not None
+    facts = report.stages[-1].facts
+    assert facts["feedback: human"] == facts["dropped: longer than the model's window"] == 3
+    assert facts["human share of the feedback"] == 0
+
+
+def test_laffi_annotations_of_other_passages_are_told_and_nothing_is_trained(
+    tmp_path: Path, base: Path
+) -> None:
+    file = tmp_path / "people.jsonl"
+    first = fill(recipe(tmp_path, base), file, context="A river.")[0]
+    shares = {"data__annotations": str(file), "data__human_fraction": 0.5}
+
+    with pytest.raises(DataError, match=r"the passage is 'A river\.' there") as told:
         finetune(recipe(tmp_path, base, **shares), tmp_path / "out")
 
     assert "annotate export" in str(told.value)

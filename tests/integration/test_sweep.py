@@ -242,6 +242,33 @@ def test_sweep_finished_member_that_was_damaged_is_done_again(
     assert trained == ["seed-1", "seed-1"]
 
 
+@pytest.mark.slow
+def test_sweep_resumed_on_other_data_is_refused_before_anything_is_trained(
+    tmp_path: Path, base: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    data = tmp_path / "data" / "mine__questions" / "train.jsonl"
+    data.parent.mkdir(parents=True)
+    data.write_text("\n".join(json.dumps({"question": f"Is {n} even?"}) for n in range(12)))
+    monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path / "data"))
+    file = write(tmp_path, GRATH, base, data__rounds=1, data__questions="mine/questions")
+    out = tmp_path / "out"
+    told = ["finetune", str(file), "--output", str(out), "--seeds", "1,2", "--no-score"]
+    assert main(told) == 0
+    shutil.rmtree(out / "members" / "seed-2")
+    assert main(told) == 0
+    assert trained == ["seed-1", "seed-2", "seed-2"]
+    shutil.rmtree(out / "members" / "seed-2")
+    data.write_text(data.read_text().replace("Is 3 even", "Is 3 odd"))
+    capsys.readouterr()
+
+    assert main(told) == main([*told, "--dry-run"]) == 1
+
+    said = capsys.readouterr().err
+    assert said.count("seed-1: made from other inputs than there are now: training data") == 2
+    assert len(trained) == 3
+
+
 def test_sweep_dry_run_lists_members_and_plans_and_writes_nothing(
     tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,18 +23,18 @@ def hold(dialogue, answer):
 @pytest.mark.parametrize(
     ("answer", "golds", "told"),
     [
-        # exact, f1, exact_has_answer, f1_has_answer, f1_no_answer, readable
-        ("the Seine.", ["Seine", "river Seine"], (1, 1, 1, 1, None, 1)),
-        ("river Seine in Paris", ["Seine"], (0, 0.4, 0, 0.4, None, 1)),  # P 1/4, R 1
-        ("unanswerable", ["Seine"], (0, 0, 0, 0, None, 1)),
-        ("", ["Seine"], (0, 0, 0, 0, None, 0)),
-        ("unanswerable", [], (1, 1, None, None, 1, 1)),
-        ("The passage does not say.", [], (1, 1, None, None, 1, 1)),
-        ("Seine", [], (0, 0, None, None, 0, 1)),
+        # exact, f1, exact_has_answer, f1_has_answer, f1_no_answer, readable, no_answer_given
+        ("the Seine.", ["Seine", "river Seine"], (1, 1, 1, 1, None, 1, 0)),
+        ("river Seine in Paris", ["Seine"], (0, 0.4, 0, 0.4, None, 1, 0)),  # P 1/4, R 1
+        ("unanswerable", ["Seine"], (0, 0, 0, 0, None, 1, 1)),
+        ("", ["Seine"], (0, 0, 0, 0, None, 0, None)),
+        ("unanswerable", [], (1, 1, None, None, 1, 1, 1)),
+        ("The passage does not say.", [], (1, 1, None, None, 1, 1, 1)),
+        ("Seine", [], (0, 0, None, None, 0, 1, 0)),
         # silence, a refusal and noise do not recognise that there is no answer
-        ("", [], (0, 0, None, None, 0, 0)),
-        ("I'm sorry, but I can't assist with that.", [], (0, 0, None, None, 0, 0)),
-        ("...", [], (0, 0, None, None, 0, 0)),
+        ("", [], (0, 0, None, None, 0, 0, None)),
+        ("I'm sorry, but I can't assist with that.", [], (0, 0, None, None, 0, 0, None)),
+        ("...", [], (0, 0, None, None, 0, 0, None)),
     ],
 )
 def test_extract_metrics_of_an_answer(answer, golds, told):

@@ -96,7 +96,7 @@ def test_merge_document_twice_by_one_person_in_two_files_is_a_duplicate():
 def test_merge_where_people_disagree_takes_none():
     one, other = sheet("a", *by("ann", True, True)), sheet("b", *by("bob", False, True))
     told = merge(EXPORTED, [one, other])
-    assert told.conflicts == [Conflict(ids(0)[0], {"ann": True, "bob": False})]
+    assert told.conflicts == [Conflict(ids(0)[0], {"ann": one.rows[1], "bob": other.rows[1]})]
     assert [row.id for row in told.annotations] == ids(1)
     assert told.missing == ids(2, 3), "a document in conflict is annotated"
 
@@ -105,7 +105,7 @@ def test_merge_preferred_annotator_decides_where_people_disagree():
     one, other = sheet("a", *by("ann", True, True)), sheet("b", *by("bob", False, True))
     told = merge(EXPORTED, [one, other], prefer="bob")
     assert not told.conflicts
-    assert told.settled == [Conflict(ids(0)[0], {"ann": True, "bob": False})]
+    assert told.settled == [Conflict(ids(0)[0], {"ann": one.rows[1], "bob": other.rows[1]})]
     assert told.annotations == [other.rows[1], one.rows[2]]
 
 
@@ -118,7 +118,47 @@ def test_merge_conflict_that_the_preferred_annotator_has_no_part_in_is_left():
     told = merge(EXPORTED, sheets, prefer="cat")
     assert [conflict.id for conflict in told.settled] == ids(0)
     assert [conflict.id for conflict in told.conflicts] == ids(1)
-    assert told.settled[0].verdicts == {"ann": True, "bob": False, "cat": False}
+    assert {name: row.is_right for name, row in told.settled[0].said.items()} == {
+        "ann": True, "bob": False, "cat": False,
+    }  # fmt: skip
+
+
+def naming(annotator, right_answer, is_right=False):
+    row = filled(open_row(0), annotator, is_right)
+    return msgspec.structs.replace(row, right_answer=right_answer)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "disagree"),
+    [
+        ("8 km", "9 km", True),
+        ("8 km", "unanswerable", True),
+        ("8 km", "The passage does not say.", True),
+        ("a", "the", True),  # nothing but articles: letters, perhaps
+        ("8 km", "The  8 KM.", False),
+        ("unanswerable", "Unanswerable.", False),
+        ("The passage does not say.", "unanswerable", False),
+    ],
+)
+def test_merge_of_people_who_name_different_right_answers(one, other, disagree):
+    rows = naming("ann", one), naming("bob", other)
+    sheets = [sheet("a", rows[0]), sheet("b", rows[1])]
+    told = merge(EXPORTED, sheets)
+    conflict = Conflict(ids(0)[0], dict(zip(("ann", "bob"), rows, strict=True)))
+    assert told.conflicts == [conflict] * disagree
+    assert told.annotations == ([] if disagree else [rows[0]])
+    assert told.agreements[0].agreed == 1, "on whether the answer is right"
+    told = merge(EXPORTED, sheets, prefer="bob")
+    assert told.settled == [conflict] * disagree and not told.conflicts
+    assert told.annotations == [rows[1] if disagree else rows[0]]
+
+
+def test_merge_of_people_who_call_the_answer_right_compares_no_right_answers():
+    sheets = [
+        sheet("a", naming("ann", "8 km", is_right=True)),
+        sheet("b", naming("bob", "9 km", is_right=True)),
+    ]
+    assert not merge(EXPORTED, sheets).conflicts
 
 
 def test_merge_preferring_nobody_known_offers_the_near_miss():

@@ -111,6 +111,8 @@ def test_read_takes_other_order_of_keys_lines_and_tabs_in_the_reason(file):
         ({"annotator": ""}, "annotator is empty"),
         ({"annotator": "maria "}, "annotator begins or ends with a blank: 'maria '"),
         ({"annotator": "ai"}, "annotator is 'ai', which is the name of no person"),
+        ({"annotator": "Human"}, "annotator is 'Human', which is the name of no person"),
+        ({"model_answer": " "}, "model_answer is empty"),
         ({"annotator": "Templated"}, "annotator is 'Templated', which is the name of no person"),
         ({"annotator": "m\naria"}, r"annotator has characters that are no text: '\n'"),
         ({"why": "It is \x1b[31mred"}, r"why has characters that are no text: '\x1b'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def runs(folder: Path, **tasks: Any) -> dict[str, Any]:
 def stages(folder: Path) -> list[Stage]:
     return [
         Stage("sft", folder / "sft", {"steps": 3.0}),
-        Stage("laffi", folder / "laffi", {"steps": 3.0}, "sft"),
+        Stage("laffi", folder / "laffi", {"steps": 3.0}, ("sft",)),
     ]
 
 
@@ -56,13 +57,13 @@ def text(told: Any) -> str:
     return lines.getvalue()
 
 
-def test_wanted_is_the_result_with_the_base_and_each_stage_with_its_baseline() -> None:
+def test_wanted_is_the_result_with_the_base_and_each_stage_with_its_baselines() -> None:
     place = Path("x")
     told = [
         Stage("answer-only", place, {}),
-        Stage("mt-re", place, {}, "answer-only"),
-        Stage("mt-cot", place, {}, "answer-only"),
-        Stage("lost", place, {}, "not-scored"),
+        Stage("mt-re", place, {}, ("answer-only",)),
+        Stage("mt-cot", place, {}, ("answer-only", "mt-re")),
+        Stage("lost", place, {}, ("not-scored",)),
     ]
     scored: Any = dict.fromkeys((BASE, "answer-only", "mt-re", "mt-cot", "lost"))
 
@@ -70,6 +71,7 @@ def test_wanted_is_the_result_with_the_base_and_each_stage_with_its_baseline() -
         (BASE, "lost"),
         ("answer-only", "mt-re"),
         ("answer-only", "mt-cot"),
+        ("mt-re", "mt-cot"),
     ]
     assert wanted(told, {}) == []
 
@@ -105,6 +107,46 @@ def test_headlines_are_one_family_with_p_and_effect_over_all_its_rows(report: Re
     whole = report.others[0].comparison.rows[0]
     assert whole.adjusted_p == pytest.approx(8 * 0.5**20)
     assert whole.detectable > told[0].row.detectable
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Report:
+    """A stage with two baselines."""
+    told = runs(
+        tmp_path, base=(HALF, HALF), sft=(HALF, MOST), shuffled=(HALF, HALF), laffi=(ALL, MOST)
+    )
+    sft, laffi = stages(tmp_path)
+    shuffled = Stage("shuffled", tmp_path, {}, ("sft",))
+    return build_report([sft, shuffled, replace(laffi, baselines=("sft", "shuffled"))], told, [])
+
+
+def test_headlines_of_several_baselines_are_one_family(several: Report) -> None:
+    told = headlines(several.others)
+
+    assert [(one.against, one.arm) for one in told[::2]] == [
+        ("sft", "shuffled"),
+        ("sft", "laffi"),
+        ("shuffled", "laffi"),
+    ]
+    found = {(one.against, one.arm, one.row.task): one.row for one in told}
+    # the two smallest p of six rows are equal, 2 * 0.5**20: Holm multiplies both by six
+    for against in ("sft", "shuffled"):
+        row = found[against, "laffi", "first"]
+        assert row.adjusted_p == pytest.approx(12 * 0.5**20)
+        changes = [a - b for a, b in zip(ALL, HALF, strict=True)]
+        assert row.detectable == pytest.approx(detectable_effect(changes, list(range(40)), tests=6))
+
+
+def test_write_report_writes_a_comparison_with_each_baseline(
+    several: Report, tmp_path: Path
+) -> None:
+    write_report(several, Workspace(tmp_path))
+
+    assert {file.name for file in tmp_path.glob("comparison-*.csv")} == {
+        "comparison-shuffled-with-sft.csv",
+        "comparison-laffi-with-sft.csv",
+        "comparison-laffi-with-shuffled.csv",
+    }
 
 
 def test_write_report_writes_each_comparison(report: Report, tmp_path: Path) -> None:
@@ -153,6 +195,7 @@ def test_report_what_cannot_be_compared_is_a_note_and_a_failure(tmp_path: Path) 
     assert report.notes == [
         "sft and laffi have no task in common: other; first, second",
     ]
+    assert report.failures == report.notes
     assert report.failed
 
 

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from finetune.distill import find_explanations, plan_arms, problem, reread
+from finetune.distill import (
+    UNANSWERED,
+    baselines,
+    find_explanations,
+    plan_arms,
+    problem,
+    reread,
+)
 from finetune.recipe import DistillData, Model, Recipe, Score
 from finetune.split import Guarded, guard
 from finetune.stages import Documents
@@ -110,7 +117,7 @@ def test_explanations_of_wrong_answers_and_of_none_are_dropped():
     ]
     rows, made = explained(docs)
     assert rows == ["Stones are heavy."] * 9
-    assert made.dropped == Counter({"wrong answer": 3, "no answer": 2, "no explanation": 2})
+    assert made.dropped == Counter({"wrong answer": 3, UNANSWERED: 2, "no explanation": 2})
     assert made.facts == {
         "acceptance (explanations kept, of all documents)": 9 / 16,
         "explained by data": 9,
@@ -135,7 +142,7 @@ def test_explanations_of_yes_or_no_questions_are_of_true_or_false():
     ]
     rows, made = explained(docs, YES_NO)
     assert rows == [f"{n} is heavy." for n in range(8)]
-    assert made.dropped == Counter({"wrong answer": 1, "no answer": 2})
+    assert made.dropped == Counter({"wrong answer": 1, UNANSWERED: 2})
 
 
 def test_explanations_too_few_are_told_with_the_reasons():
@@ -144,7 +151,7 @@ def test_explanations_too_few_are_told_with_the_reasons():
         explained(docs)
     told = str(caught.value)
     assert "7 explanations of 9 documents are left, at least 8 are needed" in told
-    assert "1 wrong answer" in told and "1 no answer" in told
+    assert "1 wrong answer" in told and f"1 {UNANSWERED}" in told
 
 
 def test_reread_puts_explanations_to_their_questions():
@@ -186,6 +193,21 @@ def test_plan_arms_ends_with_the_result_after_its_control(objectives, controls, 
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "arms", "told"),
+    [
+        ("answer-only", ["answer-only", "mt-re-shuffled", "mt-re"], ()),
+        ("mt-ra", ["answer-only", "mt-ra", "mt-re-shuffled", "mt-re"], ("answer-only",)),
+        ("mt-re-shuffled", ["answer-only", "mt-re-shuffled", "mt-re"], ("answer-only",)),
+        ("mt-re", ["answer-only", "mt-re-shuffled", "mt-re"], ("answer-only", "mt-re-shuffled")),
+        ("mt-re", ["mt-re-shuffled", "mt-re"], ("mt-re-shuffled",)),
+        ("mt-re", ["mt-re"], ()),
+    ],
+)
+def test_baselines_are_the_controls_that_are_trained(name, arms, told):
+    assert baselines(name, arms) == told
+
+
 PALM = DistillData(
     questions="google-research/distilling-step-by-step",
     config="cqa",
@@ -207,7 +229,7 @@ def test_real_explanations_of_palm_are_those_of_its_right_answers(real_data):
         PALM, Documents(split, kept, [scored]), None, distill_prompts("options")
     )
 
-    assert made.dropped.keys() <= {"wrong answer", "no answer", "no explanation"}
+    assert made.dropped.keys() <= {"wrong answer", UNANSWERED, "no explanation"}
     docs = dict(zip(kept.hashes, kept.docs, strict=True))
     assert {row.origin for row in made.rows} <= docs.keys()
     questions = build_questions("options", {})

@@ -173,8 +173,7 @@ def test_feedback_text_is_one_line_of_whole_sentences():
 @given(st.text(min_size=1), st.text())
 def test_rows_any_text_is_shown_as_it_is_and_never_rendered(context, said):
     asked = PassageQuestion(context, "Who {{ 1 }}?", ("{{ 2 }}",))
-    told = Attempt(said, said, False, 0.0)
-    row = feedback_row(asked, told, Feedback(False, "{{ 3 }}", "{{ 4 }}"), PROMPTS, "h")
+    row = feedback_row(asked, said, Feedback(False, "{{ 3 }}", "{{ 4 }}"), PROMPTS, "h")
     shown = f"Passage: {context}\n\nQuestion: Who {{{{ 1 }}}}?\n\nAnswer given: {said}\n\nSay "
     assert row.text.startswith(shown)
     assert row.answer == "The answer is wrong. {{ 3 }}. A right answer would be: {{ 4 }}."
@@ -225,6 +224,10 @@ def reply(verdict, why, right):
         (ANSWERABLE, "Lund", reply("wrong", WHY, "Lund"), "contradicts the right answers"),
         (NONE, "unanswerable", reply("wrong", WHY, "Lund"), "contradicts the right answers"),
         (NONE, "Ann", reply("right", WHY, "Ann"), "contradicts the right answers"),
+        (
+            ANSWERABLE, "Ann Marie Lund", reply("wrong", WHY, "the ann marie lund."),
+            "names the answer that it calls wrong as right",
+        ),
         (ANSWERABLE, "Oslo", reply("wrong", WHY, "Bergen"), "names a wrong answer as right"),
         (ANSWERABLE, "Oslo", reply("wrong", WHY, "unanswerable"), "names a wrong answer as right"),
         (NONE, "Ann", reply("wrong", OTHER, "Lund"), "names a wrong answer as right"),

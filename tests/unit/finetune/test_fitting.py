@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from lm_eval.models.huggingface import HFLM
 
 from finetune.formats import Completion, Lesson
 from finetune.trainer import Start, fit_together
@@ -94,3 +96,29 @@ def test_fit_together_encoder_and_decoder_are_held_to_a_limit_each(tmp_path: Pat
     fitting, dropped = fit_together(told, start, {"a": rows})
     assert [row.origin for row in fitting["a"]] == ["doc0", "doc2"]
     assert dropped == {BEYOND_LIMIT: 1}
+
+
+def windowed(folder: Path, file: str, **told: int) -> Path:
+    """Write the window of a tiny T5 into one of its files, as published ones have it."""
+    place = save_tiny_t5(folder) / file
+    place.write_text(json.dumps({**json.loads(place.read_text(encoding="utf-8")), **told}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("config.json", {"n_positions": 100}),
+        ("config.json", {"max_position_embeddings": 100}),
+        ("config.json", {"n_ctx": 100}),
+        ("tokenizer_config.json", {"model_max_length": 100}),
+    ],
+)
+def test_fit_together_window_is_the_one_that_scoring_cuts_at(tmp_path, file, told):
+    model = windowed(tmp_path / "t5", file, **told)
+    start = Start(model=str(model))
+    assert HFLM(str(model), device="cpu", backend="seq2seq").max_length == 100
+    rows = longer(longer(lessons(3), 1, "explaining", 99), 2, "explaining", 100)  # and its end
+    fitting, dropped = fit_together(recipe(model, seq2seq=True), start, {"a": rows})
+    assert [row.origin for row in fitting["a"]] == ["doc0", "doc1"]
+    assert dropped == {BEYOND_WINDOW: 1}

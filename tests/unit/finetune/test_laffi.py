@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune import laffi
-from finetune.recipe import LaffiData, Model, Recipe, Score
+from finetune.finetuning import find_documents
+from finetune.recipe import Asked, LaffiData, Model, Recipe, Score
+from finetune.scoring import evaluated_tasks
 from finetune.split import Guarded
 from finetune.stages import Documents
 from finetune.writing.annotations import Annotation, write_annotations
 from finetune.writing.feedback import feedback_prompts, feedback_row, judged, templated
 from finetune.writing.human_share import asked_of_people, check_annotations, find_annotations
-from harness.data import Split, doc_hash
+from harness.data import DataRef, Split, doc_hash, load_split
 from harness.domains.passages import PassageQuestion
 from harness.errors import ConfigError, DataError, ModelError
 from tests.tiny import CHAT_TEMPLATE, save_tiny_llama
@@ -84,7 +87,11 @@ def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def give(told: Recipe, annotations: dict[str, Annotation] | None = None) -> Any:
-    people = asked_of_people(told.data, HASHES, told.seed)  # type: ignore[arg-type]
+    return give_all(told, annotations)[0]
+
+
+def give_all(told: Recipe, annotations: dict[str, Annotation] | None = None) -> Any:
+    people = asked_of_people(told.data, HASHES)  # type: ignore[arg-type]
     return laffi.give_feedback(told, PASSAGES, people, annotations or {}, PROMPTS)
 
 
@@ -109,20 +116,28 @@ def test_asked_of_people_larger_share_begins_with_a_smaller_ones(shares, number,
     for share in shares:
         if share and not round(share * number):
             with pytest.raises(DataError, match="that is none"):
-                asked_of_people(replace(DATA, human_fraction=share), hashes, seed)
+                asked_of_people(replace(DATA, human_fraction=share, subset_seed=seed), hashes)
             continue
-        told.append(asked_of_people(replace(DATA, human_fraction=share), hashes, seed))
+        data = replace(DATA, human_fraction=share, subset_seed=seed)
+        told.append(asked_of_people(data, hashes))
         assert len(told[-1]) == round(share * number)
         assert set(told[-1]) <= set(hashes)
     for smaller, larger in pairwise(told):
         assert larger[: len(smaller)] == smaller
 
 
-def test_asked_of_people_hangs_on_the_seed_and_not_on_the_order_of_the_data():
-    half = replace(DATA, human_fraction=0.5)
-    first = asked_of_people(half, HASHES, 1)
-    assert asked_of_people(half, HASHES[::-1], 1) == first
-    assert asked_of_people(half, HASHES, 2) != first
+def test_asked_of_people_hangs_on_the_seed_of_the_data_and_not_on_their_order():
+    half = replace(DATA, human_fraction=0.5, subset_seed=1)
+    first = asked_of_people(half, HASHES)
+    assert asked_of_people(half, HASHES[::-1]) == first
+    assert asked_of_people(replace(half, subset_seed=2), HASHES) != first
+
+
+def test_to_annotate_gives_the_same_documents_whatever_the_seed_of_the_recipe(said):
+    """Seeds are swept with one file of annotations."""
+    told = [replace(recipe(human_fraction=0.5), seed=seed) for seed in (1, 2, 3)]
+    first, *others = ([row.id for row in laffi.to_annotate(one, documents())] for one in told)
+    assert len(first) == 10 and others == [first, first]
 
 
 def test_give_feedback_by_rules_judges_every_answer(said):
@@ -136,13 +151,14 @@ def test_give_feedback_by_rules_judges_every_answer(said):
     assert said["feedback"] == [] and len(said["answer"]) == 20
     assert made.told == {
         "feedback: human": 0, "feedback: templated": 20, "share of answers judged right": 0.5,
+        "annotated answers that the model gives otherwise now": 0,
         "answers cut off": 0, "answers not readable": 0,
     }  # fmt: skip
 
 
 def test_give_feedback_by_people_is_theirs_word_for_word_and_the_rest_is_not(said):
     told = recipe(human_fraction=0.25, annotations="f")
-    people = asked_of_people(told.data, HASHES, told.seed)
+    people = asked_of_people(told.data, HASHES)
     made = give(told, {digest: annotation(digest) for digest in people})
     theirs = [row for row in made.rows if "So I read it." in row.answer]
     assert {row.origin for row in theirs} == set(people) and len(theirs) == 5
@@ -159,7 +175,7 @@ def test_give_feedback_by_people_is_theirs_word_for_word_and_the_rest_is_not(sai
 def test_give_feedback_teacher_is_asked_about_what_people_are_not_and_drops_are_counted(said):
     """Every second answer is right, and the teacher calls it wrong; no other one would be Ann."""
     told = recipe(annotator="ai", human_fraction=0.5, annotations="f")
-    people = asked_of_people(told.data, HASHES, told.seed)
+    people = asked_of_people(told.data, HASHES)
     made = give(told, {digest: annotation(digest) for digest in people})
     assert sorted(said["feedback"]) == sorted(set(HASHES) - set(people))
     assert {row.origin for row in made.rows} == set(people)
@@ -182,6 +198,44 @@ def test_give_feedback_teacher_that_is_of_use_is_learnt_from(said):
     assert made.dropped == {"names a wrong answer as right": 10}  # where there is none
 
 
+def test_give_feedback_on_an_answer_that_the_model_no_longer_gives_is_learnt_with_it(said):
+    """On another machine it may answer otherwise, or not at all."""
+    told = recipe(human_fraction=0.5, annotations="f")
+    people = asked_of_people(told.data, HASHES)
+    theirs = {digest: annotation(digest) for digest in people}
+    theirs[people[0]] = annotation(people[0], model_answer="Ann  or\nBob")
+    made = give(told, theirs)
+    (row,) = (row for row in made.rows if row.origin == people[0])
+    assert "Answer given: Ann or Bob\n" in row.text
+    assert made.facts["annotated answers that the model gives otherwise now"] == 1
+    assert len(made.rows) == 20
+    said["says"] = " \n"
+    made = give(told, theirs)
+    assert [row.origin for row in made.rows] == [one for one in HASHES if one in theirs]
+    assert made.facts["annotated answers that the model gives otherwise now"] == 10
+    assert made.dropped == {"no answer of the model": 10}
+
+
+def test_give_feedback_says_of_each_row_who_gave_it(said):
+    said["judges"] = "wrong\nWhy: Nobody ate any there.\nWhat would be right: unanswerable"
+    told = replace(
+        recipe(annotator="ai", human_fraction=0.5, annotations="f"),
+        teacher=Asked(args={"pretrained": "org/teacher"}),
+    )
+    people = asked_of_people(told.data, HASHES)
+    names = dict(zip(people, ["ann", "bob"] * 5, strict=True))
+    made, given = give_all(told, {one: annotation(one, annotator=names[one]) for one in people})
+    assert [one.origin for one in given] == [row.origin for row in made.rows]
+    for one, row in zip(given, made.rows, strict=True):
+        by_person = one.origin in names
+        assert one.annotator == (names[one.origin] if by_person else "ai")
+        assert one.teacher == (None if by_person else "hf: org/teacher")
+        assert one.model_answer == "Ann" and one.why.rstrip(".") in row.answer
+        assert row.answer.startswith(f"The answer is {'right' if one.is_right else 'wrong'}.")
+    assert {one.annotator for one in given} == {"ann", "bob", "ai"}
+    assert {(one.annotator, one.teacher) for one in give_all(recipe())[1]} == {("templated", None)}
+
+
 def test_give_feedback_silent_model_leaves_nothing_to_learn(said):
     said["says"] = " \n"
     with pytest.raises(ModelError, match=r"0 answers with feedback .* 20 no answer of the model"):
@@ -195,21 +249,32 @@ def test_give_feedback_answers_that_cannot_be_read_are_judged_wrong_and_counted(
     assert made.facts["share of answers judged right"] == 0
 
 
-ANSWERS = {digest: judged(PASSAGES[digest], {"text": "Ann", "value": "Ann"}) for digest in HASHES}
-
-
 def test_check_annotations_those_that_are_missing_are_counted_with_the_command():
     given = {digest: annotation(digest) for digest in HASHES[:13]}
     with pytest.raises(DataError, match=r"f\.jsonl: 7 of the 20 answers .*annotate export") as told:
-        check_annotations("f.jsonl", given, PASSAGES, ANSWERS)
-    assert "data.human_fraction" in str(told.value)
+        check_annotations("f.jsonl", given, PASSAGES, HASHES, HASHES)
+    # 13 of 20 documents stand before the first gap
+    assert "or take a data.human_fraction of at most 0.65, which lacks none" in str(told.value)
+    data = replace(DATA, human_fraction=0.65)
+    assert len(asked_of_people(data, HASHES)) == 13
+
+
+def test_check_annotations_gap_at_the_start_serves_for_no_share():
+    given = {digest: annotation(digest) for digest in HASHES[1:]}
+    with pytest.raises(DataError, match="1 of the 20 answers") as told:
+        check_annotations("f.jsonl", given, PASSAGES, HASHES, HASHES)
+    assert "of at most" not in str(told.value)
+
+
+def test_check_annotations_documents_without_an_answer_need_none():
+    given = {digest: annotation(digest) for digest in HASHES[:13]}
+    check_annotations("f.jsonl", given, PASSAGES, HASHES, HASHES[:10])
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"model_answer": "Bob\x1b[2J"}, r"the answer is 'Bob\\x1b[2J' there, and 'Ann' now"),
-        ({"question": "Who?"}, "the question is 'Who?' there"),
+        ({"question": "Who\x1b[2J?"}, r"the question is 'Who\\x1b[2J?' there, and 'Who "),
         ({"context": "Ann."}, "the passage is 'Ann.' there"),
     ],
 )
@@ -217,13 +282,14 @@ def test_check_annotations_of_something_else_are_named(change, says):
     given = {digest: annotation(digest) for digest in HASHES}
     given[HASHES[4]] = annotation(HASHES[4], **change)
     with pytest.raises(DataError, match=r"f\.jsonl: 1 of 20 .*annotate export") as told:
-        check_annotations("f.jsonl", given, PASSAGES, ANSWERS)
+        check_annotations("f.jsonl", given, PASSAGES, HASHES, HASHES)
     assert f"  {HASHES[4][:12]}: {says}" in str(told.value)
 
 
-def test_check_annotations_spaces_make_no_other_answer():
-    given = {digest: annotation(digest, model_answer=" Ann \n") for digest in HASHES}
-    check_annotations("f.jsonl", given, PASSAGES, ANSWERS)
+def test_check_annotations_spaces_make_no_other_question():
+    asked = PASSAGES[HASHES[0]].question
+    given = {HASHES[0]: annotation(HASHES[0], question=f" {asked}\n")}
+    check_annotations("f.jsonl", given, PASSAGES, HASHES[:1], HASHES)
 
 
 def test_find_annotations_takes_those_of_the_share_alone(tmp_path: Path):
@@ -255,6 +321,26 @@ def test_problem_says_what_a_document_lacks(change, fault):
     assert told is None if fault is None else fault in str(told)
 
 
+def test_documents_over_a_scored_passage_are_left_out_whatever_they_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    scored = load_split(DataRef("selfcheck-sample/extractive_qa", "test")).docs[0]["context"]
+    passages = [scored, f"In short. {scored.upper()} The end."]
+    leaked = [
+        {"context": text, "question": f"Is this no. {n}?", "answers": {"text": []}}
+        for n, text in enumerate(passages)
+    ]
+    rows = [*DOCS, *leaked]
+    file = tmp_path / "x__y" / "train.jsonl"
+    file.parent.mkdir()
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    monkeypatch.setenv("SELFCHECK_DATA", str(tmp_path))
+    told = replace(recipe(), score=Score(tasks=["sample_qa"], retention=[]))
+    kept = find_documents(told, evaluated_tasks(told)).kept
+    assert [doc["question"] for doc in kept.docs] == [doc["question"] for doc in DOCS]
+    assert [one.why for one in kept.leaked] == ["same text", "near copy"]
+
+
 def misaligned(ids: list[int], labels: list[int], prompt: list[int], answer: list[int]) -> str:
     """Say where labels are not those of an answer after its prompt, padded; "" if nowhere."""
     whole = [*prompt, *answer]
@@ -278,7 +364,7 @@ def rows() -> list[Any]:
     reads = [{"text": text, "value": None if "sorry" in text else text} for text in said]
     told = [judged(one, read) for one, read in zip(asked, reads, strict=True)]
     return [
-        feedback_row(one, answer, templated(one, answer), PROMPTS, f"h{place}")
+        feedback_row(one, answer.text, templated(one, answer), PROMPTS, f"h{place}")
         for place, (one, answer) in enumerate(zip(asked, told, strict=True))
         if answer
     ]

@@ -211,7 +211,7 @@ def test_shuffle_too_few_different_explanations_are_told(texts):
         shuffle(asked(texts), 0)
 
 
-OPTIONS = ("at sea", "a tree", "C++", "…")
+OPTIONS = ("at sea", "a tree", "C++", "…", "The")
 
 
 @pytest.mark.parametrize(
@@ -220,15 +220,19 @@ OPTIONS = ("at sea", "a tree", "C++", "…")
         ("She rows AT  SEA.", "A", True),
         ("She is at seaside resorts.", "A", False),
         ("At the sea.", "A", False),
-        ("It is A.", "A", False),
+        ("The answer is (A).", "A", True),
+        ("Only option A) fits.", "A", True),
+        ("A tree has leaves.", "A", False),
+        ("Only the tree has leaves.", "B", True),
+        ("The others have none.", "E", True),
         ("Of a tree’s leaves none fell: a-tree!", "B", True),
         ("Written in C++.", "C", True),
-        ("Written in C.", "C", False),
+        ("Written in c.", "C", False),
         ("Anything at all …", "D", False),
         ("", "A", False),
     ],
 )
-def test_names_answer_is_that_the_words_of_the_option_stand_there(explanation, label, named):
+def test_names_answer_is_that_the_option_stands_there_by_text_or_letter(explanation, label, named):
     assert names_answer(Reasoned(Posed("Where?", OPTIONS), explanation, label)) is named
 
 
@@ -236,12 +240,14 @@ def test_names_answer_is_that_the_words_of_the_option_stand_there(explanation, l
     ("explanation", "label", "named"),
     [
         ("No, it floats.", "no", True),
-        ("There is no air.", "no", True),
+        ("It floats. So the answer is no.", "no", True),
+        ("There is no air.", "no", False),
+        ("It is true that it floats.", "yes", False),
         ("Nothing floats in November.", "no", False),
         ("No, it floats.", "yes", False),
     ],
 )
-def test_names_answer_of_yes_and_no_is_that_word(explanation, label, named):
+def test_names_answer_of_yes_and_no_is_that_it_is_said_as_an_answer(explanation, label, named):
     assert names_answer(Reasoned(Posed("Does it?"), explanation, label)) is named
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,9 @@ def swept(tmp_path: Path) -> Swept:
             runs[name] = store(tmp_path / one.name / name, told)
         stages = [
             Stage("sft", tmp_path, {"steps": 3.0}),
-            Stage("laffi", tmp_path, {"steps": 4.0}, "sft"),
+            Stage("laffi", tmp_path, {"steps": 4.0}, ("sft",)),
         ]
-        finished[one.name] = Finished(stages, runs)
+        finished[one.name] = Finished(stages, runs, {})
     lost = member("alpha-2", 1, 2)
     return Swept([[*members, lost]], finished, {lost.name: "diverged \x1b[2J"})
 
@@ -147,9 +148,8 @@ def test_sweep_csv_has_a_row_per_setting_checkpoint_task_and_metric(swept: Swept
         pytest.approx(0.2),
         pytest.approx(0.4),
     )
-    assert row["baseline"] == "sft"
-    assert float(row["to_baseline_mean"]) == pytest.approx(0.1)
-    assert float(row["to_baseline_sd"]) == pytest.approx(0.2 / 2**0.5)
+    assert float(row["to_sft_mean"]) == pytest.approx(0.1)
+    assert float(row["to_sft_sd"]) == pytest.approx(0.2 / 2**0.5)
     assert row["headline"] == "True"
     (fact,) = [one for one in told if (one["checkpoint"], one["task"]) == ("sft", "training")]
     assert (fact["metric"], fact["mean"], fact["sd"]) == ("steps", "3.0", "0.0")
@@ -198,6 +198,57 @@ def test_show_sweep_tells_headlines_failures_and_both_uncertainties(
     assert "2 of 3 members finished" in told
 
 
+def with_two_baselines(swept: Swept) -> Swept:
+    finished = {}
+    for name, told in swept.finished.items():
+        sft, laffi = told.stages
+        shuffled = replace(sft, name="shuffled")
+        runs = {**told.runs, "shuffled": told.runs["base"]}
+        arm = replace(laffi, baselines=("sft", "shuffled"))
+        finished[name] = Finished([sft, shuffled, arm], runs, {})
+    return replace(swept, finished=finished)
+
+
+def test_sweep_compares_an_arm_with_each_of_its_baselines(swept: Swept, tmp_path: Path) -> None:
+    report = build_sweep_report(with_two_baselines(swept))
+
+    (row,) = [
+        one
+        for one in rows(sweep_csv(report))
+        if (one["checkpoint"], one["metric"]) == ("laffi", "acc")
+    ]
+    assert float(row["to_sft_mean"]) == pytest.approx(0.1)
+    assert float(row["to_shuffled_mean"]) == pytest.approx(0.3)  # scored as the base: 0.2
+    own = [
+        one
+        for one in rows(members_csv(report))
+        if (one["checkpoint"], one["metric"]) == ("laffi", "acc")
+    ]
+    assert [float(one["to_shuffled"]) for one in own] == pytest.approx([0.4, 0.2])
+    assert all(one["to_shuffled_low"] for one in own)
+    said = io.StringIO()
+    Console(file=said, width=200).print(show_sweep(report, tmp_path))
+    assert "+0.100 (0.141) sft" in said.getvalue()
+    assert "+0.300 (0.141) shuffled" in said.getvalue()
+
+
+def test_sweep_settings_that_differ_in_steps_or_rows_are_noted(swept: Swept) -> None:
+    first, second = list(swept.finished)
+    apart = member("alpha-3", 1, 3)
+    sft, laffi = swept.finished[second].stages
+    longer = [replace(sft, facts={"rows": 9.0, "steps": 7.0}), laffi]
+    again = {first: swept.finished[first], apart.name: Finished(longer, {}, {})}
+    members = [swept.groups[0][0], apart]
+
+    notes = build_sweep_report(Swept([members], again, {})).notes
+
+    assert [note for note in notes if "differ" in note] == [
+        "settings differ in steps of sft: its differences between them are of that, too"
+    ]
+    same = build_sweep_report(swept).notes
+    assert not [note for note in same if "differ" in note]
+
+
 def test_build_sweep_report_results_and_bases_make_a_board(swept: Swept) -> None:
     report = build_sweep_report(swept)
 
@@ -216,7 +267,7 @@ def test_build_sweep_report_several_bases_have_names_of_their_own(swept: Swept) 
 
 
 def test_build_sweep_report_without_scores_tells_trainings_only(swept: Swept) -> None:
-    bare = {name: Finished(told.stages, {}) for name, told in swept.finished.items()}
+    bare = {name: Finished(told.stages, {}, {}) for name, told in swept.finished.items()}
 
     report = build_sweep_report(Swept(swept.groups, bare, swept.failures))
 

@@ -76,7 +76,7 @@ def test_lines_name_the_teacher_where_one_writes(
 def test_card_of_random_weights_names_no_base(tmp_path: Path, told: dict[str, Any]) -> None:
     recipe = read_recipe(write(tmp_path, told))
 
-    text = a_card(recipe, Stage("mt-cot", tmp_path, {"steps": 3}, "answer-only"))
+    text = a_card(recipe, Stage("mt-cot", tmp_path, {"steps": 3}, ("answer-only",)))
 
     head = yaml.safe_load(text.split("---\n")[1])
     assert head == {
@@ -86,6 +86,14 @@ def test_card_of_random_weights_names_no_base(tmp_path: Path, told: dict[str, An
     assert "# t5 from random weights, mt-cot of explanation distillation" in text
     assert f"Trained from random weights (`t5`, seed 0; the tokenizer of `{tmp_path}" in text
     assert "Its baseline is `answer-only`, trained beside it." in text
+
+
+def test_card_names_all_baselines(tmp_path: Path, told: dict[str, Any]) -> None:
+    stage = Stage("mt-cot", tmp_path, {}, ("answer-only", "mt-cot-shuffled"))
+
+    text = a_card(read_recipe(write(tmp_path, told)), stage)
+
+    assert "Its baselines are `answer-only` and `mt-cot-shuffled`, trained beside it." in text
 
 
 def test_card_of_a_known_model_names_it(

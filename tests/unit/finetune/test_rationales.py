@@ -148,6 +148,52 @@ def test_hostile_question_and_answer_stay_text(kind):
     assert read["explanation"].startswith("{{ 7 * 7 }}") and "and more." in read["explanation"]
 
 
+CLOSINGS = [
+    "The answer is B.",
+    "The answer is (b).",
+    "answer: b",
+    "Answer: (B) the stones",
+    "The best answer must be the stones.",
+    "Of the above choices, the closest answer is stones.",
+    "Of the options B is right",
+    "Out of these choices, stones would be the best answer.",
+    "Therefore, B.",
+    "So (B).",
+    "Thus the stones.",
+    "B.",
+    "B) stones",
+    "Hence option B is the right answer.",
+    '"B" is correct!',
+]
+
+
+@pytest.mark.parametrize("closing", CLOSINGS)
+def test_read_given_that_closes_with_another_answer_is_a_fault(closing):
+    corks = closing.replace("B", "C").replace("(b)", "(c)").replace(": b", ": c")
+    told = read_given(f"It must sink. {corks.replace('stones', 'corks')}", KNOWN["options"])
+    assert told.fault == "wrong answer"
+
+
+def test_read_given_that_closes_with_a_letter_and_another_options_text_is_a_fault():
+    told = read_given("It must sink. The answer is (B) corks.", KNOWN["options"])
+    assert told.fault == "wrong answer"
+
+
+@pytest.mark.parametrize("closing", ["The answer is no.", "Therefore, no.", "So false.", "No."])
+def test_read_given_closing_yes_or_no_is_left_out_or_a_fault(closing):
+    told = read_given(f"Pears hold air. {closing}", KNOWN["yes_no"])
+    assert (told.explanation, told.fault) == ("Pears hold air.", None)
+    other = closing.replace("no", "yes").replace("No", "Yes").replace("false", "true")
+    assert read_given(f"Pears hold air. {other}", KNOWN["yes_no"]).fault == "wrong answer"
+
+
+@pytest.mark.parametrize("closing", ["The answer is C.", "Therefore, stones.", "B."])
+def test_read_given_any_option_that_says_the_same_closes_it(closing):
+    known = Answered(Posed("What?", ("corks", "Stones", "stones")), "B", frozenset("BC"))
+    told = read_given(f"It must sink. {closing}", known)
+    assert (told.explanation, told.fault) == ("It must sink.", None)
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
@@ -155,9 +201,19 @@ def test_hostile_question_and_answer_stay_text(kind):
         ("Pears hold air. So the answer is B.", "Pears hold air."),
         ("Pears hold air. Therefore, the correct answer is stones.", "Pears hold air."),
         (
-            "It must sink. Of the above choices, the closest answer is stones.",
-            "It must sink. Of the above choices, the closest answer is stones.",
+            "It must sink. Of the above choices, only stones sink.",
+            "It must sink. Of the above choices, only stones sink.",
         ),
+        ("The right answer is something that sinks.", "The right answer is something that sinks."),
+        (
+            "The stones are the only option that sinks.",
+            "The stones are the only option that sinks.",
+        ),
+        ("Wood floats, so stones sink.", "Wood floats, so stones sink."),
+        ("The answer is stones, which sink.", "The answer is stones, which sink."),
+        *((f"It must sink. {closing}", "It must sink.") for closing in CLOSINGS),
+        ("It must sink, so B. The answer is B.", "It must sink."),
+        ("It must sink; therefore option B is right.", "It must sink."),
         (f"{HOSTILE}.", f"{HOSTILE}."),
     ],
 )
@@ -173,6 +229,7 @@ def test_read_given_keeps_all_but_a_conclusion(text, kept):
         ("", "options", "no explanation"),
         (" ... ", "yes_no", "no explanation"),
         ("So the answer is B.", "options", "no explanation"),
+        ("Of the options B is right", "options", "no explanation"),
         ("Corks float. So the answer is C.", "options", "wrong answer"),
         ("Yes, pears sink at once.", "yes_no", "contradicts itself"),
     ],
@@ -181,10 +238,14 @@ def test_read_given_without_an_explanation_of_the_right_answer_is_a_fault(text, 
     assert read_given(text, KNOWN[kind]).fault == reason
 
 
+PIECES = ["B", "(c)", "so", "the answer is", "stones", "no", "is right", ".", ",", " ", "x" * 500]
+
+
+@pytest.mark.parametrize("kind", ASKED)
 @settings(deadline=None)
-@given(st.text())
-def test_read_given_any_text_is_one_line_or_a_fault(text):
-    told = read_given(text, KNOWN["yes_no"])
+@given(text=st.text() | st.lists(st.sampled_from(PIECES)).map(" ".join))
+def test_read_given_any_text_is_one_line_or_a_fault(text, kind):
+    told = read_given(text, KNOWN[kind])
     assert told.fault or ("\n" not in told.explanation and told.explanation)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from finetune.reading.recipe_file import read_recipe
+from finetune.sweeps.members import read_members
+from harness.errors import ConfigError
 from tests.unit.finetune.recipe_cases import (
     DISTILL,
     EC_SFT,
@@ -93,22 +95,41 @@ def test_read_recipe_what_goes_together_is_read(
     assert read_recipe(write(tmp_path, with_all(recipe, changes))).method == recipe["method"]
 
 
-def test_read_recipe_annotations_that_nobody_reads_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shares", [("0", "0.5", "1")])
+@pytest.mark.parametrize("recipe", [LAFFI, without_teacher(LAFFI)])
+def test_members_of_a_sweep_over_the_share_of_people_are_read_from_one_recipe(
+    tmp_path: Path, recipe: dict[str, Any], shares: tuple[str, ...]
+) -> None:
     people = tmp_path / "people.jsonl"
     people.write_text("")
+    file = write(tmp_path, recipe)
 
-    told = only_fault(write(tmp_path, changed(LAFFI, "data.annotations", str(people))))
+    members = read_members(
+        file, [f"data.annotations={people}"], [f"data.human_fraction={','.join(shares)}"], "1,2"
+    )
 
-    assert "data.annotations: without effect, data.human_fraction is 0" in told
+    told = [(one.recipe.data.human_fraction, one.recipe.seed) for one in members]  # type: ignore[attr-defined]
+    assert told == [(float(share), seed) for share in shares for seed in (1, 2)]
+    assert [one.recipe.data.asks_teacher for one in members] == [True] * 4 + [False] * 2
 
 
-def test_read_recipe_all_feedback_by_people_needs_no_teacher(tmp_path: Path) -> None:
+def test_members_of_a_sweep_over_the_share_of_people_beside_rules_have_no_teacher(
+    tmp_path: Path,
+) -> None:
     people = tmp_path / "people.jsonl"
     people.write_text("")
-    told = with_all(LAFFI, {"data.annotations": str(people), "data.human_fraction": 1})
+    given = [f"data.annotations={people}", "data.annotator=templated"]
+    sweep = ["data.human_fraction=0,1"]
 
-    assert "teacher: without effect" in only_fault(write(tmp_path, told))
-    assert read_recipe(write(tmp_path, without_teacher(told))).teacher is None
+    assert len(read_members(write(tmp_path, without_teacher(LAFFI)), given, sweep, None)) == 2
+    with pytest.raises(ConfigError, match="teacher: without effect"):
+        read_members(write(tmp_path, LAFFI), given, sweep, None)
+
+
+def test_read_recipe_annotations_of_a_share_of_none_must_be_there(tmp_path: Path) -> None:
+    told = only_fault(write(tmp_path, changed(LAFFI, "data.annotations", "people.jsonl")))
+
+    assert "data.annotations: there is no file 'people.jsonl'" in told
 
 
 def test_read_recipe_feedback_need_not_be_there_to_be_asked_for(tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ def test_trainer_faults_usual_blocks_are_taken() -> None:
         ("ec_sft", "assistant_only_loss", True, "the prompt is always masked"),
         ("distill", "loss_type", "nll", "are weighed by data.alpha"),
         ("distill", "train_sampling_strategy", "group_by_length", "the same batches"),
+        ("laffi", "train_sampling_strategy", "sequential", "the same batches"),
+        (SEQ2SEQ, "train_sampling_strategy", "group_by_length", "the same batches"),
         ("distill", "average_tokens_across_devices", False, "the tokens of all devices"),
         (SEQ2SEQ, "predict_with_generate", True, "nothing is generated while it is trained"),
         (SEQ2SEQ, "generation_max_length", 9, "nothing is generated while it is trained"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.domains import Posed
-from harness.parsing import UNANSWERABLE, Reading, read_chosen, read_extracted
+from harness.parsing import UNANSWERABLE, Reading, extracted, read_chosen, read_extracted
 from harness.parsing.squad import normalise
 
 CASES = Path(__file__).parents[2] / "fixtures" / "parsing"
@@ -63,6 +63,16 @@ def test_read_chosen_reads_answers_to_other_prompts_or_says_why_not(row):
 )
 def test_read_extracted_unreadable_says_why(answer, reason):
     assert read_extracted(answer) == Reading.unreadable(reason)
+
+
+def test_read_extracted_of_many_statements_looks_at_no_more_than_tell_them_apart(monkeypatch):
+    """Each runs to the end of its line: to look at all of them takes the square of their number."""
+    looked = []
+    stated = extracted._stated
+    monkeypatch.setattr(extracted, "_stated", lambda found: looked.append(found) or stated(found))
+
+    assert read_extracted("answer: " * 620) == Reading.unreadable("several answers")
+    assert len(looked) == 2
 
 
 PIECES = st.sampled_from(

@@ -11,7 +11,7 @@ from transformers import T5Config, WhisperConfig
 from finetune.architectures import types_of
 from finetune.finetuning import check_models
 from finetune.recipe import Architecture, Recipe
-from finetune.training.architectures import check_architecture
+from finetune.training.configuration import check_architecture
 from harness.errors import ConfigError, ModelError
 from tests.tiny import byte_tokenizer
 from tests.trainings import recipe

@@ -1,4 +1,4 @@
-"""Whether a model is what its recipe says: by its configuration, before its weights are loaded."""
+"""A model's configuration, before its weights are loaded: whether it is what its recipe says."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from finetune.sources import base_of
 from harness.errors import ConfigError, ModelError
 
 
-def load_config(recipe: Recipe) -> Any:
-    """Load the configuration of the model before training.
+def load_config(recipe: Recipe, model: str | None = None, revision: str = "main") -> Any:
+    """Load the configuration of a model.
+
+    Args:
+        model: folder or name on the hub, with `revision`; None: the recipe's, before training.
 
     Raises:
         ModelError: it cannot be had.
     """
     from transformers import AutoConfig
 
-    name = base_of(recipe)
+    if model is None:
+        model, revision = base_of(recipe), recipe.model.revision
     try:
-        return AutoConfig.from_pretrained(name, revision=recipe.model.revision)
+        return AutoConfig.from_pretrained(model, revision=revision)
     except Exception as err:
-        raise ModelError(f"model.name: the configuration of {name} cannot be had: {err}") from err
+        raise ModelError(f"model.name: the configuration of {model} cannot be had: {err}") from err
 
 
 def check_architecture(recipe: Recipe) -> None:
