@@ -212,6 +212,10 @@ def write_tiny_data(folder: Path) -> Path:
             {"qid": text, "question": f"Is this fine: {text}", "answer": place == 0, "facts": "-"}
             for place, text in enumerate(reviews)
         ],
+        "rajpurkar__squad_v2/validation": [
+            {"context": text, "question": "What is fine?", "answers": {"text": answers}}
+            for text, answers in zip(reviews, (["A fine film"], []), strict=True)
+        ],
         "allenai__ai2_arc/ARC-Challenge/test": asked,
         "tau__commonsense_qa/validation": asked,
         "allenai__openbookqa/main/test": [
