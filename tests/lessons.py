@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from finetune.formats import Completion, Lesson
 from finetune.recipe import Adapter, DistillData, Model, Recipe, Score
 from finetune.trainer import Trained
@@ -78,6 +80,18 @@ def build(told: Recipe, place: Path, rows: Sequence[Lesson] | None = None) -> An
 
 def logged(trained: Trained, name: str = "loss") -> list[float]:
     return [entry[name] for entry in trained.log if name in entry]
+
+
+def assert_learnt_alike(parts: Trained, whole: Trained, *, rel: float, atol: float) -> None:
+    """Hold a training in parts to one in whole batches: four steps, their losses, the weights."""
+    import torch
+
+    assert whole.steps == parts.steps == 4
+    for name in ("loss", "loss_answer", "loss_explanation"):
+        assert logged(parts, name) == pytest.approx(logged(whole, name), rel=rel)
+    ours, theirs = trainings.weights(parts.folder), trainings.weights(whole.folder)
+    for name in theirs:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=10 * rel, atol=atol)
 
 
 def save_sure_t5(folder: Path) -> Path:

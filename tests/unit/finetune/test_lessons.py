@@ -14,7 +14,17 @@ from finetune.formats import Completion, Lesson
 from finetune.recipe import Adapter
 from harness.errors import TrainingError
 from tests import trainings
-from tests.lessons import GENTLE, PLAIN_SGD, build, lessons, logged, means_by_hand, recipe, run
+from tests.lessons import (
+    GENTLE,
+    PLAIN_SGD,
+    assert_learnt_alike,
+    build,
+    lessons,
+    logged,
+    means_by_hand,
+    recipe,
+    run,
+)
 from tests.processes import run_two
 from tests.tiny import CHAT_TEMPLATE, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import ADAPTER, completions, equal, weights
@@ -126,12 +136,7 @@ def test_lessons_accumulated_gradients_make_the_steps_of_one_batch(
         )
         for size, count in ((8, 1), (batch, accumulated))
     )  # fmt: skip
-    assert whole.steps == parts.steps == 4
-    for name in ("loss", "loss_answer", "loss_explanation"):
-        assert logged(parts, name) == pytest.approx(logged(whole, name), rel=1e-5)
-    ours, theirs = weights(parts.folder), weights(whole.folder)
-    for name in theirs:
-        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-6)
+    assert_learnt_alike(parts, whole, rel=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

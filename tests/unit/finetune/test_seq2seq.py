@@ -20,6 +20,7 @@ from tests import trainings
 from tests.lessons import (
     GENTLE,
     PLAIN_SGD,
+    assert_learnt_alike,
     build,
     lessons,
     logged,
@@ -113,12 +114,7 @@ def test_seq2seq_accumulated_gradients_make_the_steps_of_one_batch(
         )
         for size, count in ((8, 1), (batch, accumulated))
     )  # fmt: skip
-    assert whole.steps == parts.steps == 4
-    for name in ("loss", "loss_answer", "loss_explanation"):
-        assert logged(parts, name) == pytest.approx(logged(whole, name), rel=1e-4)
-    ours, theirs = weights(parts.folder), weights(whole.folder)
-    for name in theirs:
-        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-4)
+    assert_learnt_alike(parts, whole, rel=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow
