@@ -32,7 +32,7 @@ COLUMNS = [
     "base_run", "candidate_run",
 ]  # fmt: skip
 EXCERPT = 60
-WIDTH = 160
+WIDTH = 180
 
 
 def as_text(told: Comparison) -> Group:
