@@ -1,4 +1,4 @@
-"""Simulated runs that several tests look at, each made once a module."""
+"""Integration tests are slow; simulated runs that several of them look at, made once a module."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import pytest
 from harness.commands import main
 from harness.run_files import StoredRun, read_run
 from tests.simulated import external, follow_ups
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave them out of the fast tier: whole runs, one by one, are most of its time."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,6 @@ def test_export_of_no_answers_is_an_error(tmp_path, monkeypatch, capsys):
     assert "nothing is to be annotated" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_export_of_a_real_model_is_what_it_answers(tmp_path, tiny_gpt2, capsys):
     output = tmp_path / "open.jsonl"
     model = ["--set", f"model.name={tiny_gpt2}", "--set", "trainer.max_length=2048"]

@@ -203,7 +203,6 @@ def test_answers_of_a_tiny_random_model_pass_through_with_and_without_a_template
     assert all(prompt.endswith("and nothing else.<assistant>") for prompt in chat.prompts)
 
 
-@pytest.mark.slow
 def test_answers_are_compared_and_ranked_as_those_of_other_tasks(tmp_path, capsys):
     for name, behaviour in (("one", "honest"), ("two", "always_unknown")):
         model = ["--model", "planted", "--model-args", f"behaviour={behaviour}"]

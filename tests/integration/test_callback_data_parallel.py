@@ -51,7 +51,6 @@ def launch(source, folder, scored):
             process.kill()
 
 
-@pytest.mark.slow
 def test_score_callback_of_two_processes_changes_no_losses(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     source = save_tiny_gpt2(tmp_path / "model", positions=512)

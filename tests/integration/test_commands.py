@@ -153,7 +153,6 @@ def lm_eval(model: Path, *options: str, **environment: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.slow
 def test_plain_lm_eval_glob_runs_every_task_on_local_data(tmp_path, tiny_gpt2):
     data = write_tiny_data(tmp_path / "data")
     told = lm_eval(
@@ -170,7 +169,6 @@ def test_plain_lm_eval_glob_runs_every_task_on_local_data(tmp_path, tiny_gpt2):
     assert sorted(results) == sorted(expected)
 
 
-@pytest.mark.slow
 def test_plain_lm_eval_failed_task_leaves_the_others_written_and_status_one(tmp_path):
     model = save_tiny_gpt2(tmp_path / "model")
     weights = load_file(model / "model.safetensors")
@@ -186,7 +184,6 @@ def test_plain_lm_eval_failed_task_leaves_the_others_written_and_status_one(tmp_
     assert len(list((tmp_path / "out").rglob("samples_*.jsonl"))) == 2
 
 
-@pytest.mark.slow
 def test_plain_lm_eval_missing_data_is_named_for_all_tasks(tmp_path, tiny_gpt2):
     environment = {"SELFCHECK_DATA": str(tmp_path), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     told = lm_eval(tiny_gpt2, "--tasks", "selfcheck_*", **environment)

@@ -90,7 +90,6 @@ def test_lm_eval_simulator_equal_to_the_model_is_self():
     assert (config["simulated_by"], config["headline"]) == (SELF, "lift")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "args", [f"api_key={SECRET},many=3", {"api_key": SECRET, "header": {"Authorization": SECRET}}]
 )
@@ -216,7 +215,6 @@ def imported(folder: Path, results) -> StoredRun:
     return read_run(write_run(read_output(folder / "out"), folder / "imported"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("metadata", [SIMULATED, {}, {"simulator_model": "planted"}])
 def test_import_gives_what_selfcheck_run_records(metadata, tmp_path):
     plan = Plan("planted", (TASK,), metadata=metadata, options={"limit": SIZE})

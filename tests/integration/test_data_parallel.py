@@ -124,7 +124,6 @@ def run_two(tmp_path: Path, fails: bool = False):
     return [json.loads(Path(f"{out}.{rank}").read_text(encoding="utf-8")) for rank in range(2)]
 
 
-@pytest.mark.slow
 def test_two_ranks_with_unequal_rounds_give_the_metrics_of_one_process(tmp_path):
     first, second = run_two(tmp_path)
     assert first["rounds"] == second["rounds"] > 1
@@ -159,7 +158,6 @@ def most_frequent(documents: int) -> float:
     return sum(sum(one is light for one in words) / len(words) for words in told) / len(docs)
 
 
-@pytest.mark.slow
 def test_two_ranks_task_that_fails_on_one_fails_on_both(tmp_path):
     first, second = run_two(tmp_path, fails=True)
     assert list(first["failed"]) == list(second["failed"]) == [TASKS[0]]

@@ -73,7 +73,6 @@ def rows_of(out: Path, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]
     return head, rows
 
 
-@pytest.mark.slow
 def test_distill_every_training_is_on_the_same_documents_in_the_same_order(
     tmp_path: Path, base: Path, trained: dict[str, list[Lesson]]
 ) -> None:
@@ -115,7 +114,6 @@ def test_distill_every_training_is_on_the_same_documents_in_the_same_order(
     assert real is not None and other is not None and real > other
 
 
-@pytest.mark.slow
 def test_distill_stopped_in_the_third_training_gives_the_result_of_no_stop(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +139,6 @@ def test_distill_stopped_in_the_third_training_gives_the_result_of_no_stop(
         assert all(bool((value == parts[key]).all()) for key, value in whole.items())
 
 
-@pytest.mark.slow
 def test_distill_rows_of_data_that_has_changed_since_are_not_trained_on(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +180,6 @@ def teacher(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 CROP = {"questions": "selfcheck-sample/rationales", "kind": "options", "subset": 15}
 
 
-@pytest.mark.slow
 def test_distill_teacher_is_asked_once_and_what_it_could_not_explain_is_counted(
     tmp_path: Path, base: Path, teacher: list[str]
 ) -> None:
@@ -214,7 +210,6 @@ def test_distill_teacher_is_asked_once_and_what_it_could_not_explain_is_counted(
     assert report.stages[1].facts["words per explanation"] == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seq2seq", [False, True])
 def test_distill_hostile_explanations_are_learnt_as_text(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch,
@@ -252,7 +247,6 @@ def test_distill_teacher_that_refuses_is_told_with_counts(tmp_path: Path, base: 
     assert not list((tmp_path / "out" / "checkpoints").iterdir())
 
 
-@pytest.mark.slow
 def test_distill_teacher_that_always_says_the_same_is_kept_where_that_is_right(
     tmp_path: Path, base: Path
 ) -> None:
@@ -285,7 +279,6 @@ def test_distill_explanations_that_are_all_the_same_cannot_be_shuffled(
         finetune(read_recipe(write(tmp_path, told, base)), tmp_path / "out", scored=False)
 
 
-@pytest.mark.slow
 def test_distill_documents_too_long_in_one_training_are_left_out_of_all(
     tmp_path: Path, base: Path, trained: dict[str, list[Lesson]]
 ) -> None:
@@ -301,7 +294,6 @@ def test_distill_documents_too_long_in_one_training_are_left_out_of_all(
         assert stage.facts["dropped: longer than max_length"] == 12 - len(next(iter(kept)))
 
 
-@pytest.mark.slow
 def test_distill_encoder_decoder_learns_lessons_and_is_scored(tmp_path: Path) -> None:
     told = {
         **DISTILL,

@@ -137,7 +137,6 @@ def test_grath_two_rounds_end_in_a_comparison_and_cards(
     assert all(torch.equal(before[name], value) for name, value in weights(base).items())
 
 
-@pytest.mark.slow
 def test_grath_rejected_answers_stay_those_of_the_first_round(
     tmp_path: Path, base: Path, pairs: list[str]
 ) -> None:
@@ -152,7 +151,6 @@ def test_grath_rejected_answers_stay_those_of_the_first_round(
     assert all(row["chosen"].startswith("Right 2") for row in second)
 
 
-@pytest.mark.slow
 def test_finetune_again_trains_and_scores_nothing(
     tmp_path: Path, base: Path, pairs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +169,6 @@ def test_finetune_again_trains_and_scores_nothing(
     assert [stage.facts for stage in first.stages] == [stage.facts for stage in second.stages]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["pretrained", "current"])
 def test_finetune_stopped_in_the_second_round_gives_the_result_of_no_stop(
     tmp_path: Path, base: Path, pairs: list[str], monkeypatch: pytest.MonkeyPatch, reference: str
@@ -218,7 +215,6 @@ def test_start_of_each_mode_says_where_it_starts_and_what_it_is_measured_against
     assert (moved.model, moved.reference) == (str(tmp_path / "round-1"), None)
 
 
-@pytest.mark.slow
 def test_ec_sft_takes_the_learning_rate_of_the_lowest_dev_loss(
     tmp_path: Path, base: Path, answers: None
 ) -> None:
@@ -250,7 +246,6 @@ def test_ec_sft_follow_ups_that_are_scored_are_left_out(caplog: pytest.LogCaptur
     assert "same text of selfcheck-sample/yes_no test" in caplog.text
 
 
-@pytest.mark.slow
 def test_finetune_run_of_other_weights_is_not_taken_for_a_checkpoints(
     tmp_path: Path, base: Path, pairs: list[str]
 ) -> None:
@@ -263,7 +258,6 @@ def test_finetune_run_of_other_weights_is_not_taken_for_a_checkpoints(
         finetune(recipe, tmp_path / "out")
 
 
-@pytest.mark.slow
 def test_finetune_run_with_a_failed_task_is_made_again(
     tmp_path: Path, base: Path, pairs: list[str]
 ) -> None:
@@ -282,7 +276,6 @@ def test_finetune_run_with_a_failed_task_is_made_again(
     assert second.runs["round-2"].id == first.runs["round-2"].id
 
 
-@pytest.mark.slow
 def test_finetune_rows_that_a_model_was_trained_on_are_not_made_anew(
     tmp_path: Path, base: Path, pairs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,7 +291,6 @@ def test_finetune_rows_that_a_model_was_trained_on_are_not_made_anew(
     assert rows.read_text() == before
 
 
-@pytest.mark.slow
 def test_finetune_every_checkpoint_has_a_card_that_names_its_own_base(
     tmp_path: Path, base: Path, pairs: list[str]
 ) -> None:
@@ -326,7 +318,6 @@ def test_finetune_score_options_without_effect_are_refused(tmp_path: Path, base:
         finetune(read_recipe(file), tmp_path / "out")
 
 
-@pytest.mark.slow
 def test_finetune_folder_of_another_recipe_is_refused_with_what_differs(
     tmp_path: Path, base: Path, pairs: list[str]
 ) -> None:
@@ -379,7 +370,6 @@ def test_finetune_documents_that_are_scored_are_no_training_data(
         finetune(read_recipe(file), tmp_path / "out")
 
 
-@pytest.mark.slow
 def test_finetune_full_disk_is_told_and_what_is_there_is_kept(
     tmp_path: Path, base: Path, pairs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,7 +382,6 @@ def test_finetune_full_disk_is_told_and_what_is_there_is_kept(
     assert read_run(tmp_path / "out" / "runs" / "round-2").tasks
 
 
-@pytest.mark.slow
 def test_command_finetune_makes_a_board_of_base_and_checkpoints(
     tmp_path: Path, base: Path, pairs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

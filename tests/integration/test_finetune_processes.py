@@ -31,7 +31,6 @@ assert (report is not None) == state.is_main_process
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["pretrained", "current"])
 def test_finetune_in_two_processes_ends_in_one_report(tmp_path: Path, reference: str) -> None:
     base = save_tiny_gpt2(tmp_path / "base")

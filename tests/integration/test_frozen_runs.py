@@ -117,7 +117,6 @@ def test_frozen_under_plain_lm_eval_gives_the_same_scores(base, frozen):
         assert results[f"{name},none"] == pytest.approx(metric.value), name
 
 
-@pytest.mark.slow
 def test_frozen_by_the_model_itself_has_no_blind_guess_for_it_and_one_for_others(runs, tmp_path):
     own = runs("self", line("--subset", str(SIZE)))
     file = tmp_path / "own.jsonl"

@@ -59,7 +59,6 @@ def output(tmp_path_factory, tiny_gpt2) -> Path:
     return folder / "out"
 
 
-@pytest.mark.slow
 def test_import_gives_what_selfcheck_run_records(output, tiny_gpt2, tmp_path):
     imported = read_run(write_run(read_output(output), tmp_path / "imported"))
     plan = Plan("hf", OURS, {"pretrained": str(tiny_gpt2)}, batch_size=4, options={"limit": 5})
@@ -77,7 +76,6 @@ def test_import_gives_what_selfcheck_run_records(output, tiny_gpt2, tmp_path):
     assert len(told.rows) == 9 + 9 + 4
 
 
-@pytest.mark.slow
 def test_import_marks_as_unknown_what_lm_eval_does_not_tell(output, tmp_path):
     record = read_output(output).record
     assert record.imported.startswith("results_")
@@ -87,7 +85,6 @@ def test_import_marks_as_unknown_what_lm_eval_does_not_tell(output, tmp_path):
     assert record.tasks["stock"].source is None and "fingerprint" not in record.tasks["stock"].data
 
 
-@pytest.mark.slow
 def test_import_of_a_stock_task_has_a_metric_per_filter(output):
     task = read_output(output).record.tasks["stock"]
     assert list(task.metrics) == ["exact_match,plain", "exact_match,lower"]
@@ -95,7 +92,6 @@ def test_import_of_a_stock_task_has_a_metric_per_filter(output):
     assert task.metrics["exact_match,plain"].higher_is_better is True
 
 
-@pytest.mark.slow
 def test_import_command_writes_and_shows(output, tmp_path, capsys):
     folder = tmp_path / "run"
     assert main(["import", str(output), "--output", str(folder)]) == 0

@@ -69,7 +69,6 @@ def test_board_leaves_out_tasks_of_other_simulators_with_a_note(base, runs):
         build_board(alone)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 def test_base_that_simulates_itself_stands_beside_a_checkpoint_that_it_simulates(runs, named):
     first = runs("self-named", by("honest"))

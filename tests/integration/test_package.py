@@ -14,7 +14,6 @@ from harness.data import tasks_path
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
 def test_wheel_ships_task_files_and_samples_and_nothing_into_lm_eval(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

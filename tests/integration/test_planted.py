@@ -180,7 +180,6 @@ def test_deceiving_model_counterfactual_has_faithfulness_zero_and_lift_near_zero
     assert told["faithfulness"] == 0 and -0.15 < told["lift"] <= 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_always_unknown_model_commits_to_nothing_and_has_lift_all_zero(measure, check):
     told = measure("always_unknown", check)
@@ -188,7 +187,6 @@ def test_always_unknown_model_commits_to_nothing_and_has_lift_all_zero(measure, 
     assert told["faithfulness"] is told["lift"] is told["readable"] is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_always_same_model_has_lift_zero(measure, planted, check):
     told = measure("always_same", check)
@@ -196,7 +194,6 @@ def test_always_same_model_has_lift_zero(measure, planted, check):
     assert told["accuracy"] == pytest.approx(1 / planted.labels)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", sorted(CHECKS))
 @pytest.mark.parametrize("behaviour", ["nonsense", "rewriting"])
 def test_nonsense_and_rewriting_models_are_unreadable_and_not_faithful(measure, behaviour, check):
@@ -205,7 +202,6 @@ def test_nonsense_and_rewriting_models_are_unreadable_and_not_faithful(measure, 
     assert (told["faithfulness"], told["control"], told["lift"]) == (0, 0, 0)
 
 
-@pytest.mark.slow
 def test_honest_model_is_faithful_in_every_variant_of_the_prompts(one_word_data, monkeypatch):
     monkeypatch.setenv("SELFCHECK_DATA", str(one_word_data))
     tasks = [
@@ -219,7 +215,6 @@ def test_honest_model_is_faithful_in_every_variant_of_the_prompts(one_word_data,
         assert (found.variants, found.lowest[1], found.highest[1], found.deviation) == (6, 1, 1, 0)
 
 
-@pytest.mark.slow
 def test_silent_model_is_unreadable(measure):
     told = measure("silent", "importance")
     assert (told["committed"], told["readable"], told["lift"]) == (1, 0, 0)

@@ -79,7 +79,6 @@ def test_always_same_is_consistent_without_any_gain(groups, measure):
     assert abs(told["gain"]) < 0.25 and abs(told["lift"]) < 0.1  # 0.75 - 0.75: sd 0.03
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["nonsense", "rewriting"])
 def test_explanation_without_facts_is_not_simulatable(measure, behaviour):
     told, _ = measure(behaviour)
@@ -93,7 +92,6 @@ def test_silent_model_explains_nothing_and_nothing_is_simulatable(measure):
     assert told["gain"] is None and done.documents == done.metrics["simulatable"].n == N
 
 
-@pytest.mark.slow
 def test_always_unknown_answers_as_nobody_can_expect(measure):
     told, _ = measure("always_unknown")
     assert (told["consistency"], told["blind"], told["gain"], told["constant"]) == (0, 0, 0, 1)

@@ -86,7 +86,6 @@ def test_k_and_m_choose_among_the_checks(pytester, repository):
     told.assert_outcomes(passed=2, deselected=1)
 
 
-@pytest.mark.slow
 def test_workers_of_xdist_agree(pytester, repository):
     told = pytester.runpytest("-n", "2", *selfcheck("runs/worse"))
     told.assert_outcomes(passed=2, failed=1)
@@ -197,7 +196,6 @@ def gate_of(folder: Path, candidate: str, *more: str) -> list[str]:
     return [*line, str(folder / candidate), "--selfcheck-config", str(folder / "gate.yaml"), *more]
 
 
-@pytest.mark.slow
 def test_a_checkpoint_is_scored_as_the_baseline_was(pytester, scored):
     kept = scored / "kept"
     line = gate_of(scored, "copy", "--selfcheck-output", str(kept))
@@ -210,7 +208,6 @@ def test_a_checkpoint_is_scored_as_the_baseline_was(pytester, scored):
         assert getattr(ours.record.settings, name) == getattr(theirs.record.settings, name)
 
 
-@pytest.mark.slow
 def test_a_checkpoint_under_xdist_is_scored_once(pytester, scored):
     (scored / "gate.yaml").write_text("margins: {acc: 0.1, lift: 0.2, ties: 0.1}\n")
     kept = scored / "kept"
@@ -225,7 +222,6 @@ def diverge(model: Path) -> None:
     save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
 
 
-@pytest.mark.slow
 def test_no_checkpoint_gets_the_scores_of_another(pytester, scored, monkeypatch):
     monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "as if inside a worker")
     pytester.runpytest_subprocess(*gate_of(scored, "model")).assert_outcomes(passed=1)
@@ -233,7 +229,6 @@ def test_no_checkpoint_gets_the_scores_of_another(pytester, scored, monkeypatch)
     pytester.runpytest_subprocess(*gate_of(scored, "copy")).assert_outcomes(failed=1)
 
 
-@pytest.mark.slow
 def test_a_diverged_checkpoint_fails(pytester, scored):
     diverge(scored / "copy")
     told = pytester.runpytest_subprocess(*gate_of(scored, "copy"))
@@ -241,7 +236,6 @@ def test_a_diverged_checkpoint_fails(pytester, scored):
     told.stdout.fnmatch_lines(["*acc: fail: the task failed in copy: *score is nan*"])
 
 
-@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_loaded_fails_with_the_cause(pytester, scored):
     (scored / "copy" / "model.safetensors").write_bytes(b"no weights")
     told = pytester.runpytest_subprocess(*gate_of(scored, "copy"))

@@ -97,7 +97,6 @@ def prompts(lm: FunctionLM) -> dict[str, str]:
     return {asked: shown for shown, _, asked in split}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["arc_challenge", "hellaswag"])
 def test_stock_order_gives_stock_scores_document_by_document(rows, name, tiny_gpt2):
     lm = HFLM(str(tiny_gpt2), device="cpu", batch_size=4, dtype="float32")
@@ -111,7 +110,6 @@ def test_stock_order_gives_stock_scores_document_by_document(rows, name, tiny_gp
             assert our[metric] == pytest.approx(their[metric], abs=1e-4)
 
 
-@pytest.mark.slow
 def test_mmlu_is_the_stock_tasks_of_its_subjects_in_one(rows, tiny_gpt2):
     lm = HFLM(str(tiny_gpt2), device="cpu", batch_size=4, dtype="float32")
     mine = {sample["doc"]["question"]: sample for sample in ours(lm, "mmlu")}
@@ -132,7 +130,6 @@ def test_mmlu_clusters_are_subjects(rows):
     assert {sample["cluster"] for sample in done.samples["retention_mmlu"]} == set(SUBJECTS)
 
 
-@pytest.mark.slow
 def test_examples_depend_on_the_document_and_the_seed_alone(rows):
     whole, part, reseeded = FunctionLM(), FunctionLM(), FunctionLM()
     ours(whole, "arc_challenge")
@@ -214,7 +211,6 @@ def test_missing_examples_are_named_like_missing_documents(rows, tmp_path, no_hu
     assert list(left.tasks) == ["retention_hellaswag"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kept", "complaint"),
     [
@@ -232,7 +228,6 @@ def test_too_few_examples_are_an_error_before_a_model_is_loaded(
         run(Plan("no such model is asked for", (f"retention_{name}",)))
 
 
-@pytest.mark.slow
 def test_examples_do_not_depend_on_the_order_of_their_file(rows, tmp_path):
     folder, _, shown, _ = SETS["arc_challenge"]
     first, second = FunctionLM(), FunctionLM()

@@ -17,7 +17,6 @@ SHORT, LONG = "Is water wet?", "Is water wet? " * 20
 SETTINGS = {"max_gen_toks": 6, "until": ["\n"], "do_sample": False}
 
 
-@pytest.mark.slow
 def test_score_random_t5_answers_dialogues_and_choices(tmp_path: Path) -> None:
     byte_tokenizer().save_pretrained(tmp_path / "tokenizer")
     config = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
@@ -48,7 +47,6 @@ def test_score_random_t5_answers_dialogues_and_choices(tmp_path: Path) -> None:
     assert run.tasks["sample_truthfulness_mc1"].metrics["acc"].n == 4
 
 
-@pytest.mark.slow
 def test_backend_decoder_beside_an_encoder_is_held_to_its_limit_in_any_company(
     tmp_path: Path,
 ) -> None:

@@ -97,7 +97,6 @@ def test_architectures_that_are_exact(kind, caplog):
     assert_packed(as_lm(tiny_model(tiny_config(kind))), caplog)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -308,7 +307,6 @@ def test_an_adapter_of_the_output_embedding(caplog):
     assert_packed(as_lm(get_peft_model(tiny_model(tiny_config("llama")), lora)), caplog)
 
 
-@pytest.mark.slow
 def test_quantised_weights(caplog):
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
@@ -509,7 +507,6 @@ def test_a_continuation_longer_than_the_context_fails_as_in_lm_eval():
         ask(lm, [*PAIRS, ("a", "b" * 200)])
 
 
-@pytest.mark.slow
 def test_bfloat16_is_as_near_to_float32_as_stock_at_any_batch_size(caplog):
     pairs = [pair for seed in range(12) for pair in build_pairs(seed)[:40]]
     model = tiny_model(tiny_config("llama"), spread=0.12).to(torch.bfloat16)

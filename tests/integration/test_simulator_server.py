@@ -139,7 +139,6 @@ def test_server_is_asked_by_chat_messages_greedily_and_each_question_once(server
     assert {understand(prompt).kind for prompt in prompts} == {"follow_ups", "simulate", "guess"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["status", "closed"])
 def test_server_that_fails_half_way_keeps_what_it_answered_and_nothing_is_asked_again(
     server, tmp_path, capsys, fault
@@ -168,7 +167,6 @@ def test_server_that_fails_half_way_keeps_what_it_answered_and_nothing_is_asked_
     assert metrics(tmp_path / "again") == metrics(tmp_path / "whole")
 
 
-@pytest.mark.slow
 def test_server_that_fails_under_several_requests_at_once_keeps_all_but_those_in_flight(
     server, tmp_path, capsys
 ):
@@ -211,7 +209,6 @@ def test_server_empty_simulations_are_unreadable_and_stay_in_the_denominators(
     assert (told["consistency"].n, told["gain"].n) == (0, 0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, ""])
 def test_server_empty_guesses_are_worth_a_random_one(server, tmp_path, content):
     server.blank = {"guess": content}
@@ -233,7 +230,6 @@ def test_server_empty_follow_ups_are_none_written(server, tmp_path):
     assert told["simulator_readable"].n == told["consistency"].n == 0
 
 
-@pytest.mark.slow
 def test_server_empty_answers_are_not_kept_but_asked_again(server, tmp_path):
     server.blank = {"follow_ups": ""}
     assert run_on(tmp_path / "first", *server.options) == 0

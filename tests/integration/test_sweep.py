@@ -95,7 +95,6 @@ def table(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text().splitlines()))
 
 
-@pytest.mark.slow
 def test_sweep_of_two_values_and_two_seeds_ends_in_tables_and_a_board(
     tmp_path: Path, base: Path, recipe: Path, command: Command, trained: list[str],
     scored: list[str], capsys: pytest.CaptureFixture[str],
@@ -135,7 +134,6 @@ def test_sweep_of_two_values_and_two_seeds_ends_in_tables_and_a_board(
     )
 
 
-@pytest.mark.slow
 def test_sweep_again_does_only_what_is_not_finished(
     tmp_path: Path, command: Command, trained: list[str], scored: list[str]
 ) -> None:
@@ -159,7 +157,6 @@ def test_sweep_again_does_only_what_is_not_finished(
     assert len(scored) == 4  # the base's run is that of the first
 
 
-@pytest.mark.slow
 def test_sweep_member_that_diverges_is_told_and_the_others_go_on(
     tmp_path: Path, command: Command, trained: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,7 +177,6 @@ def test_sweep_member_that_diverges_is_told_and_the_others_go_on(
                        "learning_rate-1.0e+30-seed-1"]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_sweep_killed_in_its_second_member_goes_on_there(
     tmp_path: Path, recipe: Path, command: Command, monkeypatch: pytest.MonkeyPatch,
     scored: list[str],
@@ -209,7 +205,6 @@ def test_sweep_killed_in_its_second_member_goes_on_there(
     assert equal(tmp_path / "alone" / checkpoint, members / "seed-2" / checkpoint)
 
 
-@pytest.mark.slow
 def test_sweep_of_the_model_has_a_base_for_each(
     tmp_path: Path, base: Path, recipe: Path, command: Command, scored: list[str]
 ) -> None:
@@ -226,7 +221,6 @@ def test_sweep_of_the_model_has_a_base_for_each(
     assert {row["delta"] for row in long} == {""}
 
 
-@pytest.mark.slow
 def test_sweep_finished_member_that_was_damaged_is_done_again(
     tmp_path: Path, command: Command, trained: list[str]
 ) -> None:
@@ -242,7 +236,6 @@ def test_sweep_finished_member_that_was_damaged_is_done_again(
     assert trained == ["seed-1", "seed-1"]
 
 
-@pytest.mark.slow
 def test_sweep_resumed_on_other_data_is_refused_before_anything_is_trained(
     tmp_path: Path, base: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -310,7 +303,6 @@ def test_sweep_of_other_members_in_the_same_folder_is_refused(
     assert "Only there: seed-2; only here: seed-3" in told
 
 
-@pytest.mark.slow
 def test_sweep_member_of_another_recipe_is_refused_before_anything_is_done(
     tmp_path: Path, command: Command, trained: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,7 +363,6 @@ assert status == int(state.is_main_process), status
 """
 
 
-@pytest.mark.slow
 def test_sweep_in_two_processes_goes_past_members_that_diverge(
     tmp_path: Path, recipe: Path
 ) -> None:

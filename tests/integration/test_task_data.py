@@ -33,7 +33,6 @@ def mctest_rows():
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 def test_mctest_in_its_hub_schema_is_scored_by_story(check, tmp_path, monkeypatch):
     file = tmp_path / "sagnikrayc__mctest" / "mc500" / "test.jsonl"

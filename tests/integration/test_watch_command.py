@@ -54,7 +54,6 @@ def board_of(output):
         return [row["model"] for row in csv.DictReader(lines)]
 
 
-@pytest.mark.slow
 def test_watch_scores_models_and_adapters_once_and_keeps_a_board(base, folder, tmp_path, capsys):
     output = tmp_path / "watched"
     save_tiny_gpt2(folder / "checkpoint-2", seed=1)
@@ -90,7 +89,6 @@ def test_watch_scores_models_and_adapters_once_and_keeps_a_board(base, folder, t
     assert again.metrics == runs["checkpoint-2"].tasks[TASK].metrics
 
 
-@pytest.mark.slow
 def test_watch_that_is_told_to_end_ends_cleanly_and_goes_on_later(base, folder, tmp_path):
     output = tmp_path / "watched"
     line = [sys.executable, "-m", "harness.commands", "watch", str(folder), *ASKED]

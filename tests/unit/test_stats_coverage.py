@@ -11,6 +11,8 @@ import pytest
 from harness.stats import detectable_effect, interval, paired_test
 from tests.benchmarks import coverage as bench
 
+pytestmark = pytest.mark.slow
+
 LIFT, SKEWED, CHANGE = bench.ALONE[1:]
 CLUSTERED_BINARY, CLUSTERED_LIFT, CLUSTERED_SKEWED, CLUSTERED_CHANGE = bench.CLUSTERED
 FEW = [

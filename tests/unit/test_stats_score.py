@@ -14,6 +14,8 @@ from harness.stats.clusters import totals
 from harness.stats.score import score_ends, unseen_ends
 from tests.benchmarks import coverage as bench
 
+pytestmark = pytest.mark.slow
+
 Z2 = 1.959963984540054**2
 PAIRED, LIFT, LIFT_DIFFERENCE = (bench.RARE[place] for place in (0, 2, 4))
 

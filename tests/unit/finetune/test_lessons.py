@@ -31,6 +31,8 @@ from tests.trainings import ADAPTER, completions, equal, weights
 from tests.unit.finetune.test_trainer_faults import Spoil
 from tests.unit.finetune.test_trainer_resume import OFTEN, StopAt, StoppedError
 
+pytestmark = pytest.mark.slow
+
 ENDED = CHAT_TEMPLATE.replace(
     "{{ m['content'] }}\n", "{{ m['content'] }}{{ '<eos>' if m['role'] == 'assistant' }}\n"
 )

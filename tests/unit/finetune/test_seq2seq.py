@@ -36,6 +36,8 @@ from tests.unit.finetune.test_lessons import all_at_once, require_two_processes_
 from tests.unit.finetune.test_trainer_faults import Spoil
 from tests.unit.finetune.test_trainer_resume import OFTEN, StopAt, StoppedError
 
+pytestmark = pytest.mark.slow
+
 SAVE = {"t5": save_sure_t5, "bart": save_sure_bart}
 
 

@@ -26,6 +26,8 @@ from tests.trainings import (
     weights,
 )
 
+pytestmark = pytest.mark.slow
+
 ENDED = CHAT_TEMPLATE.replace(
     "{{ m['content'] }}\n", "{{ m['content'] }}{{ '<eos>' if m['role'] == 'assistant' }}\n"
 )

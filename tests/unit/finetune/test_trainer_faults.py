@@ -22,6 +22,8 @@ from harness.errors import ConfigError, ModelError, TrainingError
 from tests.tiny import CHAT_TEMPLATE, byte_tokenizer, save_tiny_gpt2, save_tiny_llama
 from tests.trainings import ADAPTER, build, completions, recipe, run, weights
 
+pytestmark = pytest.mark.slow
+
 NOT_LOADED = "finetune.training.jobs.load_model"
 
 
