@@ -7,8 +7,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from harness.data import tasks_path
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from lm_eval.models.huggingface import HFLM
 
 from finetune.recipe import DistillData, Model, Recipe, Score, Scratch
