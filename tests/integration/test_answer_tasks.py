@@ -168,13 +168,7 @@ def honest():
     return {task: values(done, task) for task in SAMPLES}
 
 
-@pytest.mark.parametrize(
-    "behaviour",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in {"nonsense", "rewriting", "silent"}))
-        for name in BEHAVIOURS
-    ],
-)
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_planted_models_answer_alike_however_they_explain(behaviour):
     done = run(Plan("planted", SAMPLES, {"behaviour": behaviour}))
     assert not done.failed

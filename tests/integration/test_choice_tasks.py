@@ -30,9 +30,7 @@ def evaluate(lm, tasks=MC, limit=12, **more):
     return simple_evaluate(model=lm, tasks=list(tasks), task_manager=manager(), limit=limit, **more)
 
 
-@pytest.mark.parametrize(
-    "checkpoint", ["tiny_gpt2", pytest.param("tiny_t5", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("checkpoint", ["tiny_gpt2", "tiny_t5"])
 @pytest.mark.parametrize("name", ["mc1", "mc2"])
 def test_scores_equal_stock_lm_eval_document_by_document(checkpoint, name, request):
     lm = HFLM(str(request.getfixturevalue(checkpoint)), device="cpu", batch_size=4, dtype="float32")

@@ -20,10 +20,7 @@ from harness.errors import DataError
 from tests import doubles  # noqa: F401  (registers the scripted models)
 from tests.tiny import save_tiny_gpt2
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is dep:FutureWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is dep:FutureWarning")
 LAFFI: dict[str, Any] = {
     "method": "laffi",
     "seed": 5,

@@ -98,12 +98,7 @@ def one_word_data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(name, marks=[pytest.mark.slow] * (name in {"choice", "entailment"}))
-        for name in sorted(DOMAINS)
-    ]
-)
+@pytest.fixture(params=sorted(DOMAINS))
 def planted(request):
     return DOMAINS[request.param]
 
@@ -158,9 +153,7 @@ def test_honest_model_counterfactual_has_faithfulness_one_and_lift_near_one(meas
 
 
 @pytest.mark.parametrize("check", ["importance", "redaction"])
-@pytest.mark.parametrize(
-    "many", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("many", [1, 3, 5])
 def test_deceiving_model_masking_has_the_lift_that_follows_from_the_sampling(measure, check, many):
     # m of the 9 others are masked: the answer stays. The control draws m of the 10 - m words not
     # chosen, the keyword among them: it is hit with probability m / (10 - m). N = 396 documents:

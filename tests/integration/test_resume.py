@@ -18,7 +18,6 @@ from tests.benchmarks.kill_and_resume import (
     read_samples,
 )
 
-pytestmark = pytest.mark.slow
 MODELS = ["scripted", "tiny"]
 
 

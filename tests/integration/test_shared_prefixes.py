@@ -20,17 +20,6 @@ from tests.doubles import FunctionLM
 from tests.likelihood import counted_tokens, score_pairs
 from tests.tiny import byte_tokenizer, save_tiny_gpt2, save_tiny_t5
 
-EVERYDAY = {
-    "gemma",
-    "gemma2",
-    "gemma3_text",
-    "gpt2",
-    "gpt_neox",
-    "llama",
-    "mistral",
-    "opt",
-    "qwen2",
-}
 PRIMER = "Which of these is so? Think of what you know, and of what you do not. "
 
 
@@ -86,24 +75,12 @@ def assert_refused(lm: HFLM, caplog, reason: str, pairs=PAIRS) -> None:
     assert ours == stock
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=() if kind in EVERYDAY else pytest.mark.slow)
-        for kind in sorted(SHOWN)
-    ],
-)
+@pytest.mark.parametrize("kind", sorted(SHOWN))
 def test_architectures_that_are_exact(kind, caplog):
     assert_packed(as_lm(tiny_model(tiny_config(kind))), caplog)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=() if kind in EVERYDAY else pytest.mark.slow)
-        for kind in sorted(WINDOWED)
-    ],
-)
+@pytest.mark.parametrize("kind", sorted(WINDOWED))
 @pytest.mark.parametrize("window", [3, 16, 100])
 def test_windows_shorter_than_the_row_are_exact(kind, window, caplog):
     changes = {"sliding_window": window, "num_hidden_layers": 7}
@@ -121,10 +98,7 @@ def test_a_window_is_seen_as_one():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # transformers' own
-@pytest.mark.parametrize(
-    "attention",
-    ["eager", "sdpa", pytest.param("flex_attention", marks=pytest.mark.slow)],  # it compiles
-)
+@pytest.mark.parametrize("attention", ["eager", "sdpa", "flex_attention"])
 def test_attention_is_switched_and_switched_back(attention, caplog):
     lm = as_lm(tiny_model(tiny_config("llama"), attention=attention))
     assert_packed(lm, caplog)
@@ -437,7 +411,7 @@ def test_a_device_that_no_longer_works_ends_the_run(passes, monkeypatch):
         ask(lm)
 
 
-@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 7, 64, 1024])
+@pytest.mark.parametrize("batch", [1, 7, 64, 1024])
 @pytest.mark.parametrize("seed", range(3))
 def test_any_room_gives_the_same_scores(batch, seed, monkeypatch, caplog):
     row = min(32, batch)
