@@ -13,6 +13,7 @@ SelfcheckError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -55,6 +56,7 @@ class CheckError(SelfcheckError):
 
 NEAR = 0.75
 """How alike names are (`difflib`) of which one is taken for a slip of the other."""
+_UNUSUAL = re.compile(r"[^\n -~]+")  # neither a line break nor plain ASCII
 
 
 def printable(text: str) -> str:
@@ -63,7 +65,18 @@ def printable(text: str) -> str:
     >>> print(printable("a\x1b[2Jb"))
     a\x1b[2Jb
     """
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    if text.replace("\n", "").isprintable():
+        return text
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    told = found[0]
+    return told if told.isprintable() else "".join(map(_escape, told))
+
+
+def _escape(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def misspelt(what: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,27 @@ class StoredRun:
         """Say whether a task was recorded with its documents, not as aggregated numbers only."""
         return self.tasks[task].sampled
 
-    def samples(self, task: str) -> Iterator[dict[str, Any]]:
-        """Read a task's samples with all their evidence, one by one."""
+    def samples(self, task: str, chosen: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Read a task's samples with all their evidence, one by one.
+
+        Args:
+            chosen: hashes of documents, to read these alone; None reads all.
+        """
         for line in read_lines(_samples_file(self.folder, task)):
-            yield json.loads(line)
+            if chosen is None or read_json(line, _Hash).doc_hash in chosen:
+                yield json.loads(line)
+
+    def samples_size(self, task: str) -> int:
+        """Give the bytes of a task's samples.
+
+        Raises:
+            RecordError: their file cannot be read.
+        """
+        file = _samples_file(self.folder, task)
+        try:
+            return file.stat().st_size
+        except OSError as err:
+            raise RecordError(f"{file}: cannot be read: {err.strerror}") from err
 
     def scores(self, task: str) -> Scores:
         """Read what a task's documents scored.
@@ -162,6 +179,10 @@ def is_file_name(name: str) -> bool:
 
 class _Head(msgspec.Struct):
     schema: int
+
+
+class _Hash(msgspec.Struct):
+    doc_hash: str
 
 
 def _decode(told: bytes, file: Path) -> Record:

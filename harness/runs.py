@@ -138,6 +138,18 @@ class TaskRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     failed: str | None = None
     sampled: bool = False
 
+    @property
+    def document_metric(self) -> str:
+        """The metric by which documents are told apart: the headline, of a gain its first part.
+
+        Without a headline it is the first metric that has a direction; empty if none has.
+        """
+        metrics = self.metrics
+        directed = [name for name in metrics if metrics[name].higher_is_better is not None]
+        name = self.headline if self.headline is not None else next(iter(directed), "")
+        told = metrics.get(name)
+        return name if told is None or told.of is None else told.of[0]
+
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was evaluated, and on what.

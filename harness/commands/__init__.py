@@ -1,7 +1,7 @@
 """The command `selfcheck`: subcommands of all packages, and those of the harness.
 
-`evaluating`: run, demo; `freezing`: follow-ups; `judging`: import, compare, gate; `tasks`: tasks,
-link.
+`evaluating`: run, demo; `freezing`: follow-ups; `judging`: import, compare, gate; `showing`: show;
+`tasks`: tasks, link.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from harness.allocator import keep_freed_memory
-from harness.commands import evaluating, freezing, judging, tasks
+from harness.commands import evaluating, freezing, judging, showing, tasks
 from harness.errors import SelfcheckError, printable
 
 log = logging.getLogger("harness")
@@ -59,4 +59,5 @@ def register(subparsers: Any) -> None:
     evaluating.register(subparsers)
     freezing.register(subparsers)
     judging.register(subparsers)
+    showing.register(subparsers)
     tasks.register(subparsers)

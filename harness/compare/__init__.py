@@ -15,14 +15,17 @@ from harness.compare.pairing import (
     pair_documents,
     unknown_of,
 )
-from harness.compare.rows import Row, compare_task
+from harness.compare.rows import LEVEL, Change, Row, change, compare_task
 
 __all__ = [
+    "LEVEL",
     "SETTINGS",
+    "Change",
     "Comparison",
     "Flip",
     "Pairs",
     "Row",
+    "change",
     "compare",
     "compare_task",
     "documents_note",

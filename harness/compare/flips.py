@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.compare.pairing import Pairs
+from harness.evidence import excerpt
 from harness.run_files import StoredRun
 from harness.run_scores import Scores
-from harness.runs import TaskRun
-
-EXCERPT = 200
 
 
 @dataclass(frozen=True)
@@ -20,10 +18,10 @@ class Flip:
     """A document on which the models differ.
 
     Attributes:
-        metric: the one that it is chosen by: the task's headline, or where that is a gain, of which
-            documents have no values, its first part.
+        metric: the one that it is chosen by (`TaskRun.document_metric`).
         values: metric -> base and candidate, of all that changed.
-        text: the beginning of the document, as it is: data, never to be interpreted.
+        text: by which a person recognises the document (`evidence.excerpt`): data, never to be
+            interpreted.
     """
 
     task: str
@@ -34,13 +32,13 @@ class Flip:
 
 
 def find_flips(run: StoredRun, name: str, pairs: Pairs, limit: int) -> list[Flip]:
-    """Find the documents of a task whose headline metric changed most, those first.
+    """Find the documents of a task whose headline changed most, those first.
 
     Args:
         run: where the documents' texts are.
         limit: how many at most.
     """
-    metric = _headline(run.tasks[name])
+    metric = run.tasks[name].document_metric
     if metric not in pairs.base.values or metric not in pairs.candidate.values:
         return []
     change = np.nan_to_num(np.abs(pairs.candidate.values[metric] - pairs.base.values[metric]))
@@ -51,14 +49,6 @@ def find_flips(run: StoredRun, name: str, pairs: Pairs, limit: int) -> list[Flip
         Flip(name, digest, metric, _changed(pairs.base, pairs.candidate, place), texts[digest])
         for digest, place in chosen.items()
     ]
-
-
-def _headline(task: TaskRun) -> str:
-    """Name the metric that documents are chosen by; of a gain its first part."""
-    directed = [name for name, told in task.metrics.items() if told.higher_is_better is not None]
-    name = task.headline if task.headline is not None else next(iter(directed), "")
-    told = task.metrics.get(name)
-    return name if told is None or told.of is None else told.of[0]
 
 
 def _changed(
@@ -73,12 +63,8 @@ def _changed(
 
 
 def _texts(run: StoredRun, task: str, hashes: set[str]) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for sample in run.samples(task) if hashes else ():
-        if sample["doc_hash"] in hashes:
-            texts = [text for text in (sample.get("doc") or {}).values() if isinstance(text, str)]
-            told[sample["doc_hash"]] = texts[0][:EXCERPT] if texts else ""
-    return told
+    samples = run.samples(task, hashes) if hashes else ()
+    return {sample["doc_hash"]: excerpt(sample.get("doc")) for sample in samples}
 
 
 def _known(value: float) -> float | None:

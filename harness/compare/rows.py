@@ -52,14 +52,25 @@ class Row:
     @property
     def verdict(self) -> Change:
         """What the adjusted p says, at 5%."""
-        if self.adjusted_p is None or self.difference is None:
-            return "cannot be told"
-        if self.adjusted_p >= LEVEL or self.difference == 0:
-            return "no difference shown"
-        rises = self.difference > 0
-        if self.higher_is_better is None:
-            return "higher" if rises else "lower"
-        return "better" if rises == self.higher_is_better else "worse"
+        return change(self.difference, self.adjusted_p, self.higher_is_better)
+
+
+def change(
+    difference: float | None, adjusted_p: float | None, higher_is_better: bool | None
+) -> Change:
+    """Say what a difference comes to, at 5%.
+
+    >>> change(0.2, 0.01, True), change(0.2, 0.01, None), change(0.2, 0.3, True)
+    ('better', 'higher', 'no difference shown')
+    """
+    if adjusted_p is None or difference is None:
+        return "cannot be told"
+    if adjusted_p >= LEVEL or difference == 0:
+        return "no difference shown"
+    rises = difference > 0
+    if higher_is_better is None:
+        return "higher" if rises else "lower"
+    return "better" if rises == higher_is_better else "worse"
 
 
 def shared_metrics(base: TaskRun, candidate: TaskRun) -> dict[str, Metric]:

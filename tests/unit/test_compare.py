@@ -203,6 +203,16 @@ def test_flips_are_those_that_changed_most(tmp_path):
     assert compare(told.base, told.candidate, flips=1).flips == told.flips[:1]
 
 
+def test_flips_show_the_question_and_no_identifier(tmp_path):
+    base, candidate = pair(tmp_path, {"acc": [1.0]}, {"acc": [0.0]})
+    file = base.folder / "samples_t.jsonl"
+    sample = json.loads(file.read_text())
+    sample["doc"] = {"id": "56ddde6b9a695914005b9628", "context": "A b.", "question": " Who\n?"}
+    file.write_text(json.dumps(sample) + "\n")
+    (flip,) = compare(base, candidate).flips
+    assert flip.text == "Who ?"
+
+
 def test_notes_tell_of_prompting_that_differs_and_of_the_same_model(tmp_path):
     values = {"t": {"acc": [0.0]}}
     base = store(tmp_path / "a", values, settings={"apply_chat_template": True}, fingerprint="f")
