@@ -63,9 +63,10 @@ def write_board(runs: Mapping[str, Path], folder: Path, compared: bool = True) -
     from leaderboards.entries import Entry
     from leaderboards.folder import write_board as write
     from leaderboards.markdown import one_line, ranking_table
+    from leaderboards.page import SAMPLES, render_page
 
     base = next(iter(runs)) if compared else None
     entries = [Entry(name, [read_run(run, name)]) for name, run in runs.items()]
     board = build_board(entries, base)
-    write(board, folder)
-    print(f"\n{ranking_table(board, one_line)}\n{one_line(str(folder / 'board.md'))}")
+    files = write(board, folder, render_page(board, entries, SAMPLES))
+    print(f"\n{ranking_table(board, one_line)}\n{one_line(str(files[-1]))}")

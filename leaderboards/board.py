@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import stats
+from harness.compare import LEVEL, Change, change
 from harness.errors import ConfigError, unknown
 from harness.run_files import StoredRun
 from harness.runs import Metric, TaskRun
+from harness.stats.unpaired import METHOD as UNPAIRED
 from leaderboards.comparable import Documents, leave_out_simulated, read_documents
 from leaderboards.deltas import Delta, find_deltas
 from leaderboards.entries import Entry, check_entries, choose_tasks
 from leaderboards.notes import board_notes
 from leaderboards.ranking import Headline, Place, find_headlines, rank
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,13 @@ class Line:
     task_version: str | None
     data_fingerprint: str | None
     failed: str | None = None
+
+    @property
+    def change(self) -> Change:
+        """What the paired test against the base says; an unpaired one says nothing here."""
+        if self.test == UNPAIRED:
+            return "cannot be told"
+        return change(self.delta, self.adjusted_p, self.higher_is_better)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 long.csv    a row per model, task and metric
 wide.csv    a row per model
 board.md    the same for people
+board.html  the web page, where it was asked for
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from leaderboards.markdown import board_page
 from leaderboards.tables import LONG, long_frame, wide_frame, write_csv
 
 FILES = ("long.csv", "wide.csv", "board.md")
+PAGE = "board.html"
 OWN = ",".join(list(LONG)[:3])  # how every long.csv begins, also an older one
 
 
@@ -39,12 +41,15 @@ def check_output(folder: Path) -> None:
         raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
 
 
-def write_board(board: Board, folder: Path) -> list[Path]:
+def write_board(board: Board, folder: Path, page: str | None = None) -> list[Path]:
     """Write a board, in place of an earlier one if there is one; gives its files.
 
     The files are written into a folder of a temporary name beside it, and that is renamed: whatever
     goes wrong, the folder holds the whole new board or what it held before. (A process killed in
     the instant between two renames leaves an earlier board in the temporary folder.)
+
+    Args:
+        page: the web page (`leaderboards.page.render_page`), if there is to be one.
 
     Raises:
         ConfigError: the folder holds something else, or cannot be written.
@@ -57,12 +62,14 @@ def write_board(board: Board, folder: Path) -> list[Path]:
         write_csv(long_frame(board.lines), draft / "new" / "long.csv")
         write_csv(wide_frame(board), draft / "new" / "wide.csv")
         (draft / "new" / "board.md").write_text(board_page(board), encoding="utf-8")
+        if page is not None:
+            (draft / "new" / PAGE).write_text(page, encoding="utf-8")
         _exchange(draft / "new", place, draft / "old")
     except OSError as err:
         raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return [folder / name for name in FILES]
+    return [folder / name for name in (*FILES, PAGE) if name != PAGE or page is not None]
 
 
 def _is_free(folder: Path) -> bool:
@@ -70,7 +77,7 @@ def _is_free(folder: Path) -> bool:
     held = {path.name for path in folder.iterdir()} if folder.is_dir() else {""}
     if not held:
         return True
-    if held != set(FILES):
+    if held - {PAGE} != set(FILES):
         return False
     with (folder / "long.csv").open("rb") as long:
         return long.read(len(OWN)) == OWN.encode()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.compare import LEVEL
 from harness.errors import printable
-from leaderboards.board import LEVEL, Board, Line
+from leaderboards.board import Board, Line
 from leaderboards.ranking import Headline, Place
 
 Escape = Callable[[str], str]

@@ -63,6 +63,31 @@ def test_board_tasks_and_names_are_taken(runs, capsys):
     assert list(frame["model"]) == ["new", "base"] and list(frame["rank"]) == [1, 2]
 
 
+def test_board_html_writes_a_page_and_names_it(runs, capsys):
+    words = [runs / "base", runs / "tuned", "--output", runs / "b"]
+    assert selfcheck(*words, "--html") == 0
+    assert str(runs / "b" / "board.html") in capsys.readouterr().out
+    page = (runs / "b" / "board.html").read_text()
+    assert page.startswith("<!doctype html>") and 'data-block="samples-0-0"' in page
+    assert selfcheck(*words, "--html", "--samples-limit", "0") == 0
+    assert 'data-block="samples' not in (runs / "b" / "board.html").read_text()
+    assert selfcheck(*words) == 0  # an earlier page would not be of this board
+    assert not (runs / "b" / "board.html").exists()
+
+
+@pytest.mark.parametrize(
+    "words, fault",
+    [
+        (["--samples-limit", "5"], "--samples-limit is for the web page: give --html"),
+        (["--html", "--samples-limit", "-1"], r"must be 0 to 1000 \(megabytes\), got -1"),
+        (["--html", "--samples-limit", "nan"], "got nan"),
+    ],
+)
+def test_board_wrong_samples_limit_is_refused_before_anything_is_read(runs, words, fault):
+    with pytest.raises(ConfigError, match=fault):
+        selfcheck(runs / "there is no such run", "--output", runs / "b", *words)
+
+
 def test_board_wrong_output_is_refused_before_anything_is_read(runs):
     with pytest.raises(ConfigError, match="--output"):
         selfcheck(runs / "there is no such run", "--output", runs / "base")
@@ -79,6 +104,7 @@ def test_board_hostile_folder_name_is_printed_safely(runs, capsys):
 
 def test_board_works_where_torch_and_lm_eval_cannot_be_imported(runs):
     words = ["board", runs / "base", runs / "tuned", "--base", "base", "--output", runs / "b"]
+    words.append("--html")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, *map(str, words)],
         capture_output=True,
@@ -86,7 +112,7 @@ def test_board_works_where_torch_and_lm_eval_cannot_be_imported(runs):
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    assert (runs / "b" / "board.md").is_file()
+    assert (runs / "b" / "board.html").is_file()
 
 
 def test_register_imports_no_pandas():

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.errors import printable
+from leaderboards.board import build_board
+from leaderboards.entries import Entry
+from leaderboards.page import render_page
+from tests.boards import Task, make_entries, usual_tasks
+from tests.unit.leaderboards.making import aggregated, in_memory, model, number, plain
+from tests.unit.leaderboards.page.reading import blocks
+
+HOSTILE = "<script>alert(1)</script>{{ 7 * 7 }}\" onclick='x' \u202e"
+
+
+class Seen(HTMLParser):
+    """The elements of a page with their attributes, and its text by line."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.texts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data.strip())
+
+
+def render(entries, base=None):
+    return render_page(build_board(entries, base), entries, 0)
+
+
+def cells(page, **wanted):
+    return [
+        attrs
+        for tag, attrs in Seen(page).elements
+        if tag == "td" and all(attrs.get(f"data-{key}") == value for key, value in wanted.items())
+    ]
+
+
+def test_page_table_has_a_cell_for_every_model_and_ranked_task(tmp_path):
+    names, tasks = ["a", "b", "c"], usual_tasks()
+    page = render(make_entries(tmp_path, names, tasks), "a")
+    ranked = blocks(page)["board"]["ranked_tasks"]
+    assert ranked > 3
+    assert len([one for one in cells(page) if "data-task" in one]) == 3 * ranked
+
+
+def test_page_cell_values_are_the_boards(tmp_path):
+    entries = make_entries(tmp_path, ["a", "b"], usual_tasks())
+    board = build_board(entries, "a")
+    page = render_page(board, entries, 0)
+    told = {(one["data-task"], one["data-value"]) for one in cells(page) if "data-task" in one}
+    tasks = [task["name"] for task in blocks(page)["board"]["tasks"]]
+    wanted = {
+        (str(tasks.index(line.task)), "" if line.value is None else repr(line.value))
+        for line in board.lines
+        if line.headline
+    }
+    assert told == wanted
+
+
+def test_page_colours_only_what_the_paired_test_supports(tmp_path):
+    up, down = [1.0] * 40, [0.0] * 40
+    bare = aggregated("t", {"acc": number(0.99, 0.97, 1.0, n=40)}, documents=40)
+    entries = [
+        model(tmp_path, "base", {"t": {"acc": down}}),
+        model(tmp_path, "better", {"t": {"acc": up}}),
+        model(tmp_path, "same", {"t": {"acc": [1.0, *down[1:]]}}),
+        Entry("unpaired", [in_memory("unpaired", {"t": bare})]),
+    ]
+    classes = {
+        row: attrs["class"]
+        for row, attrs in zip(
+            [place.model for place in build_board(entries, "base").places],
+            cells(render(entries, "base"), task="0"),
+            strict=True,
+        )
+    }
+    assert {name: told.split()[1:] for name, told in classes.items()} == {
+        "base": [],
+        "better": ["better"],
+        "same": [],
+        "unpaired": [],
+    }
+
+
+def test_page_incomplete_models_stand_apart_and_say_why():
+    failed = aggregated("t", {}, headline="acc", failed="out of memory")
+    entries = [plain("a", t=0.5, u=0.5), Entry("b", [in_memory("b", {"t": failed})])]
+    page = render(entries)
+    ranked, incomplete = page.split('class="incomplete-title"')
+    assert "<bdi>a</bdi>" in ranked and "<bdi>b</bdi>" not in ranked.split("<tbody")[1]
+    assert ">failed<" in incomplete and ">not run<" in incomplete
+
+
+def test_page_says_what_a_metric_means_its_chance_and_its_control(tmp_path):
+    entries = make_entries(tmp_path, ["a"], [Task("selfcheck_importance_x", "importance", 3)])
+    (tip,) = re.findall(r'role="tooltip"[^>]*>([^<]*)<', render(entries))
+    assert tip.startswith("lift_all: faithfulness - control, 0 where the model did not commit")
+    assert "Over: all documents." in tip and "Chance: " in tip
+    assert "Control: as many other words masked, with as many stop-words among them." in tip
+
+
+def test_page_texts_of_others_are_text():
+    entries = [plain(HOSTILE, t=0.5), plain("b" + HOSTILE, t=0.25)]
+    page = render(entries, HOSTILE)
+    seen = Seen(page)
+    assert not [attrs for _, attrs in seen.elements if any(key.startswith("on") for key in attrs)]
+    scripts = [attrs for tag, attrs in seen.elements if tag == "script"]
+    assert len(scripts) == len(
+        [
+            one
+            for _, one in Seen(render([plain("a", t=1), plain("b", t=0)])).elements
+            if _ == "script"
+        ]
+    )
+    assert printable(HOSTILE) in seen.texts
+    assert blocks(page)["board"]["models"][0]["name"] == printable(HOSTILE)
+
+
+def test_page_long_texts_are_cut():
+    entries = [plain("x" * 10_000_000, t=0.5)]
+    assert len(render(entries)) < 1_000_000
+
+
+def test_page_change_of_a_line(tmp_path):
+    up, down = [1.0] * 40, [0.0] * 40
+    entries = [
+        model(tmp_path, "base", {"t": {"acc": down, "size": down}}, directions={"size": None}),
+        model(tmp_path, "b", {"t": {"acc": up, "size": up}}, directions={"size": None}),
+    ]
+    board = blocks(render(entries, "base"))["board"]
+    place = {name: number for number, name in enumerate(board["columns"])}
+    told = {
+        (line[place["model"]], line[place["metric"]]): line[place["change"]]
+        for line in board["lines"]
+    }
+    base = board["base"]
+    assert told == {
+        (1 - base, "acc"): "better",
+        (1 - base, "size"): "higher",
+        (base, "acc"): None,
+        (base, "size"): None,
+    }
+
+
+def test_page_provenance_tells_runs_data_and_command(tmp_path):
+    entries = make_entries(tmp_path, ["a"], [Task("selfcheck_importance_x", "importance", 3)])
+    page = render(entries)
+    run = entries[0].runs[0]
+    told = page[page.index('id="provenance"') :]
+    assert run.id in told and "selfcheck" in told
+    command = run.record.environment.command
+    assert all(word in told for word in command[1].split())
+    assert str(run.tasks["selfcheck_importance_x"].data["fingerprint"]) in told
+
+
+@pytest.mark.parametrize(
+    "words, wanted",
+    [
+        (
+            ["/home/me/bin/selfcheck", "run", "--model-args", "pretrained=a b"],
+            "selfcheck run --model-args &#39;pretrained=a b&#39;",
+        ),
+        (None, None),
+    ],
+)
+def test_page_command_line_can_be_pasted(words, wanted):
+    import msgspec
+
+    entry = plain("a", t=0.5)
+    (run,) = entry.runs
+    environment = msgspec.structs.replace(run.record.environment, command=words)
+    record = msgspec.structs.replace(run.record, environment=environment)
+    from dataclasses import replace
+
+    page = render([Entry("a", [replace(run, record=record)])])
+    assert ("To repeat it:" in page) is (wanted is not None)
+    assert wanted is None or f"<code>{wanted}</code>" in page
+
+
+def test_page_of_200_models_and_20_tasks_without_samples_is_small():
+    names = {f"t{task:02}": 0.5 for task in range(20)}
+    page = render([plain(f"model-{place:03}", **names) for place in range(200)])
+    assert len(page) < 5_000_000
+    assert number(0.5).n == 10
