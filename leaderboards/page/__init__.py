@@ -12,7 +12,7 @@ series.py       which models are one training at several times
 texts.py        texts of others, made fit to be shown
 inline.py       styles and scripts within the page; its Content-Security-Policy
 templates/      HTML (Jinja2)
-assets/         styles and scripts; vendor/: D3, as published
+assets/         styles and scripts, a folder for each section; vendor/: D3, as published
 """
 
 from leaderboards.page.page import SAMPLES, render_page

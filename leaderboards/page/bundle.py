@@ -16,6 +16,7 @@ from harness.run_files import StoredRun
 from harness.run_scores import Scores
 from leaderboards.page.accounts import document_json, excerpt_of, sample_json
 from leaderboards.page.blocks import Writer, pack
+from leaderboards.page.texts import one_line
 
 HASH = 12
 SHRINKS = 12
@@ -80,9 +81,9 @@ class Sampled:
         return {
             "hashes": [digest[:HASH] for digest in self.hashes],
             "excerpts": [texts[digest] for digest in self.hashes],
-            "metrics": list(names),
+            "metrics": [one_line(name) for name in names],
             "values": [self._values(model, list(names)) for model in range(self.models)],
-            "headline": told.tasks[self.task].document_metric,
+            "headline": one_line(told.tasks[self.task].document_metric),
         }
 
     @cached_property

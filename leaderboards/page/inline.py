@@ -17,32 +17,32 @@ from markupsafe import Markup
 
 SCRIPTS = (
     "vendor/d3.min.js",
-    "assets/core.js",
-    "assets/common.js",
-    "assets/tips.js",
-    "assets/overview.js",
-    "assets/figure.js",
-    "assets/marks.js",
-    "assets/panels.js",
-    "assets/rows.js",
-    "assets/forest.js",
-    "assets/squares.js",
-    "assets/scatter.js",
-    "assets/control.js",
-    "assets/consistency.js",
-    "assets/progress.js",
-    "assets/plots.js",
-    "assets/flips.js",
-    "assets/compare.js",
-    "assets/filters.js",
-    "assets/listing.js",
-    "assets/turns.js",
-    "assets/dialogue.js",
-    "assets/reader.js",
-    "assets/samples.js",
+    "core.js",
+    "addresses.js",
+    "overview/tips.js",
+    "overview/overview.js",
+    "plots/figure.js",
+    "plots/marks.js",
+    "plots/panels.js",
+    "plots/rows.js",
+    "plots/forest.js",
+    "plots/squares.js",
+    "plots/scatter.js",
+    "plots/control.js",
+    "plots/consistency.js",
+    "plots/progress.js",
+    "plots/plots.js",
+    "compare/flips.js",
+    "compare/compare.js",
+    "samples/filters.js",
+    "samples/listing.js",
+    "samples/turns.js",
+    "samples/dialogue.js",
+    "samples/reader.js",
+    "samples/samples.js",
 )
-"""In the order in which they run: core.js has what those after it share."""
-STYLES = ("assets/page.css", "assets/plots.css", "assets/reader.css")
+"""In the order in which they run: core.js and addresses.js have what those after them share."""
+STYLES = ("page.css", "plots/plots.css", "samples/samples.css")
 _ENDS = re.compile(r"</(script|style)|<!--", re.IGNORECASE)
 
 
@@ -53,7 +53,7 @@ def read_assets(names: Sequence[str]) -> tuple[Markup, ...]:
     Raises:
         ValueError: one holds what would end its element.
     """
-    told = [(files(__package__) / name).read_text(encoding="utf-8") for name in names]
+    told = [(files(__package__) / "assets" / name).read_text(encoding="utf-8") for name in names]
     for name, text in zip(names, told, strict=True):
         if _ENDS.search(text):
             raise ValueError(f"{name} cannot stand within a page: {_ENDS.findall(text)}")

@@ -88,7 +88,7 @@ def _task(task: TaskRun) -> Facts:
         **{f"data: {name}": value for name, value in task.data.items()},
         "simulated by": task.simulated_by,
         "variant": task.variant,
-        **task.conditions,
+        **{f"condition: {name}": value for name, value in task.conditions.items()},
     }
     return _facts(told)
 

@@ -60,6 +60,61 @@ selfcheck.fill = (select, told, chosen = 0) => {
   );
 };
 
+// "1 document", "1,204 documents".
+selfcheck.count = (number, noun) =>
+  `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+
+// A name within a sentence: its direction ends where it ends.
+selfcheck.name = (text) => selfcheck.el("bdi", { class: "name" }, text);
+
+// A command as text, safe to paste: names of tasks and models are what others wrote.
+selfcheck.command = (...words) => {
+  const quoted = (word) =>
+    /^[\w.,:@%+=/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return selfcheck.el("code", { class: "run", dir: "ltr" }, words.map(quoted).join(" "));
+};
+
+// Tasks whose samples are in the page, and which of them to begin with: the first ranked one.
+selfcheck.sampled = (board) => {
+  const tasks = [...board.tasks.keys()].filter((place) => board.tasks[place].shown > 0);
+  const ranked = tasks.findIndex((place) => board.tasks[place].headline !== null);
+  return { tasks, first: Math.max(0, ranked) };
+};
+
+// Lets the newest of several answers through: awaits them, and gives null if another was asked
+// for meanwhile.
+selfcheck.newest = () => {
+  let asked = 0;
+  return async (...promises) => {
+    const mine = ++asked;
+    const answers = await Promise.all(promises);
+    return mine === asked ? answers : null;
+  };
+};
+
+// Adds what `make` gives for every entry, 50 at a time, and then a button for more.
+selfcheck.paged = (parent, entries, make, noun, focus) => {
+  const step = 50;
+  let shown = 0;
+  const button = selfcheck.el("button", { type: "button", class: "more" });
+  const upTo = (number) => {
+    const added = entries.slice(shown, number).map(make);
+    parent.append(...added);
+    shown = Math.min(number, entries.length);
+    const left = entries.length - shown;
+    button.hidden = left === 0;
+    button.textContent = `show ${Math.min(step, left)} more of ${selfcheck.count(left, noun)}`;
+    return added;
+  };
+  button.addEventListener("click", () => {
+    // The button may be gone now; whoever pressed it goes on with the first of the new ones.
+    const [first] = upTo(shown + step);
+    focus(first).focus();
+  });
+  upTo(step);
+  return { button, upTo: (number) => number > shown && upTo(Math.ceil(number / step) * step) };
+};
+
 // A script registers what it does once the board is there: selfcheck.starts.push((board) => ...).
 document.addEventListener("DOMContentLoaded", async () => {
   const board = await selfcheck.block("board");
