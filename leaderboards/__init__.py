@@ -8,6 +8,7 @@ deltas.py       each model against the declared base, document by document
 notes.py        what the reader should know beside the numbers
 tables.py       long.csv and wide.csv <-> pandas
 markdown.py     board.md
-folder.py       the three files, written all or none
+page/           board.html: the web page
+folder.py       the files of a board, written all or none
 commands.py     `selfcheck board`
 """
