@@ -55,9 +55,14 @@ class Line:
     failed: str | None = None
 
     @property
+    def paired(self) -> bool | None:
+        """Whether delta and p are from documents in pairs; None: there is no p."""
+        return None if self.p is None else self.test != UNPAIRED
+
+    @property
     def change(self) -> Change:
         """What the paired test against the base says; an unpaired one says nothing here."""
-        if self.test == UNPAIRED:
+        if not self.paired:
             return "cannot be told"
         return change(self.delta, self.adjusted_p, self.higher_is_better)
 
@@ -70,6 +75,7 @@ class Board:
         lines: by the models' places, then task, then metric as the task has them.
         places: the models, ranked ones first.
         headlines: the tasks that are ranked by, sorted.
+        unranked: the other tasks, with the reason.
         base: the model that deltas are to; None: there are none.
         notes: what the reader should know.
     """
@@ -77,6 +83,7 @@ class Board:
     lines: Sequence[Line]
     places: Sequence[Place]
     headlines: Sequence[Headline]
+    unranked: Mapping[str, str]
     base: str | None
     notes: Sequence[str]
 
@@ -142,8 +149,9 @@ def build_board(
     ]
     if base is not None:
         lines = _with_deltas(lines, _all_deltas(entries, known[base], tasks, documents))
-    notes = apart + unranked + board_notes(entries, tasks, headlines, documents, base)
-    return Board(lines, places, headlines, base, notes)
+    notes = [*apart, *(f"{task} is not ranked: {why}" for task, why in unranked.items())]
+    notes += board_notes(entries, tasks, headlines, documents, base)
+    return Board(lines, places, headlines, unranked, base, notes)
 
 
 def _metrics_of(entries: Iterable[Entry], task: str) -> list[str]:

@@ -50,7 +50,7 @@ def read_entries(words: Sequence[str]) -> list[Entry]:
         name, equals, place = word.partition("=")
         if Path(word).exists() or not equals:
             name, place = Path(word).resolve().name, word
-        if not name:
+        if not name.strip():
             raise ConfigError(f"{word}: the name of the model is empty; write NAME={place or word}")
         runs.setdefault(name, []).append(read_run(Path(place), name))
     return [Entry(name, found) for name, found in runs.items()]

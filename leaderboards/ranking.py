@@ -60,17 +60,17 @@ class Place:
 
 def find_headlines(
     entries: Sequence[Entry], tasks: Sequence[str]
-) -> tuple[list[Headline], list[str]]:
-    """Give the tasks to rank by, and notes on why others are not."""
-    headlines, notes = [], []
+) -> tuple[list[Headline], dict[str, str]]:
+    """Give the tasks to rank by, and of the others why they are not."""
+    headlines, unranked = [], {}
     for task in tasks:
         runs = [entry.tasks[task] for entry in entries if task in entry.tasks]
         told = _headline(task, runs)
         if isinstance(told, Headline):
             headlines.append(told)
         else:
-            notes.append(f"{task} is not ranked: {told}")
-    return headlines, notes
+            unranked[task] = told
+    return headlines, unranked
 
 
 def rank(entries: Sequence[Entry], headlines: Sequence[Headline]) -> list[Place]:

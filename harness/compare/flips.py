@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.compare.pairing import Pairs
-from harness.evidence import excerpt
+from harness.evidence import name_of
 from harness.run_files import StoredRun
 from harness.run_scores import Scores
 
@@ -20,7 +20,7 @@ class Flip:
     Attributes:
         metric: the one that it is chosen by (`TaskRun.document_metric`).
         values: metric -> base and candidate, of all that changed.
-        text: by which a person recognises the document (`evidence.excerpt`): data, never to be
+        text: by which a person recognises the document (`evidence.name_of`): data, never to be
             interpreted.
     """
 
@@ -64,7 +64,7 @@ def _changed(
 
 def _texts(run: StoredRun, task: str, hashes: set[str]) -> dict[str, str]:
     samples = run.samples(task, hashes) if hashes else ()
-    return {sample["doc_hash"]: excerpt(sample.get("doc")) for sample in samples}
+    return {sample["doc_hash"]: name_of(sample) for sample in samples}
 
 
 def _known(value: float) -> float | None:

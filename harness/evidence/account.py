@@ -10,11 +10,20 @@ from typing import Any, NamedTuple
 from harness.errors import RecordError
 from harness.evidence.choices import Choice, Choices, read_choices
 from harness.evidence.pieces import MASKS
-from harness.evidence.texts import as_json, as_text, excerpt, listed, mapping, number
+from harness.evidence.texts import as_json, as_text, excerpt, listed, mapping, named, number
 from harness.evidence.turns import Turn, read_turns
 from harness.evidence.verdicts import is_unreadable, verdict_of
 
-__all__ = ["Account", "Choice", "Choices", "Summary", "Turn", "read_account", "read_summary"]
+__all__ = [
+    "Account",
+    "Choice",
+    "Choices",
+    "Summary",
+    "Turn",
+    "name_of",
+    "read_account",
+    "read_summary",
+]
 
 
 class Summary(NamedTuple):
@@ -33,6 +42,11 @@ class Summary(NamedTuple):
     verdict: str
     readable: bool | None
     metrics: Mapping[str, float | None]
+
+    @property
+    def name(self) -> str:
+        """The excerpt; the beginning of the hash where there is none."""
+        return named(self.excerpt, self.doc_hash)
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,21 @@ class Account:
     choices: tuple[Choices, ...]
     findings: tuple[tuple[str, str], ...]
     doc: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """The excerpt; the beginning of the hash where there is none."""
+        return named(self.excerpt, self.doc_hash)
+
+
+def name_of(sample: Mapping[str, Any]) -> str:
+    """Name a sample's document by its excerpt; one that has none by its hash.
+
+    >>> name_of({"doc_hash": "782f44d2087f5c6e", "doc": {"ids": [1, 2]}})
+    'document 782f44d2087f'
+    """
+    digest = sample.get("doc_hash")
+    return named(excerpt(sample.get("doc")), digest if isinstance(digest, str) else "")
 
 
 def read_summary(sample: Mapping[str, Any]) -> Summary:

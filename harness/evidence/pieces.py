@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
 from harness.words import split_words
+
+if TYPE_CHECKING:
+    from harness.runs import TaskRun
 
 Kind = Literal["", "gone", "new", "masked", "cut"]
 MASKS = ("[REDACTED]", "[REMOVED]")
@@ -35,6 +38,12 @@ class _Run(NamedTuple):
     same: bool
     old: list[str]
     new: list[str]
+
+
+def masks_of(task: TaskRun) -> tuple[str, ...]:
+    """Give what stands for a masked word in a task: its own mask, if it has one, and the usual."""
+    own = task.variant.get("mask")
+    return MASKS if own is None else (own, *MASKS)
 
 
 def compare_words(before: str, after: str, masks: Collection[str] = MASKS) -> tuple[Piece, ...]:
@@ -82,7 +91,8 @@ def _without_middle(pieces: Sequence[Piece], limit: int) -> list[Piece]:
         return list(pieces)
     head, rest = _split(pieces, limit // 2)
     _, tail = _split(rest, left_out)
-    return [*head, Piece("cut", f"... {left_out} characters left out ..."), *tail]
+    what = "character" if left_out == 1 else "characters"
+    return [*head, Piece("cut", f"... {left_out} {what} left out ..."), *tail]
 
 
 def _split(pieces: Sequence[Piece], size: int) -> tuple[list[Piece], list[Piece]]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 LONGEST_EXCERPT = 200
+SHORT_HASH = 12
 LONGEST_WORD = 20
 """Longer items of a list stand on lines of their own."""
 _ENOUGH = 10 * LONGEST_EXCERPT
@@ -30,6 +31,15 @@ def excerpt(doc: object) -> str:
         named = [text for text in known if len(text.split(maxsplit=1)) > 1] or known
     begin = named[0].lstrip()[:_ENOUGH] if named else ""
     return " ".join(begin.split())[:LONGEST_EXCERPT]
+
+
+def named(text: str, digest: str) -> str:
+    """Name a document by its excerpt; one that has none by its hash.
+
+    >>> named("a fine film", "782f44d2087f5c6e"), named("", "782f44d2087f5c6e")
+    ('a fine film', 'document 782f44d2087f')
+    """
+    return text or f"document {digest[:SHORT_HASH]}".strip()
 
 
 def as_text(value: object) -> str:

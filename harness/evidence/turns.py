@@ -28,8 +28,8 @@ class Turn:
         stage: what it was for ("predict", "simulate 3").
         to: who was asked.
         prompt: all that was sent; what changed since the stage `against`.
-        against: the stage whose prompt it is compared with; None: with none, and then only masks
-            stand out in it.
+        against: the stage whose prompt it is compared with; None: with none, and the prompt is one
+            piece that is as it was.
         answer: the raw answer.
         read: what was read from it; None: nothing, or the record does not tell.
         fault: why it could not be read, or the change that it describes not be used.

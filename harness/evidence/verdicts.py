@@ -20,7 +20,10 @@ VERDICTS: Mapping[str, str] = {
     "no usable follow-up": "the simulator wrote no follow-up that can be used",
     "no explanation": "the answer came without an explanation",
     "right": "the answer is right",
-    "partly right": "the answer shares words with the right one, or tied with wrong ones",
+    "partly right": "the answer shares words with the right one; of choices: several tied, or the "
+    "true and the false ones together are as likely",
+    "true answers likelier": "the true answers together are likelier than the false ones",
+    "false answers likelier": "the false answers together are likelier than the true ones",
     "wrong": "the answer is wrong",
     "not readable": "an answer that the check needs could not be read, or the change that was read "
     "is none, too large, or has no control",
@@ -101,7 +104,16 @@ def _answer(metrics: Metrics) -> str:
     value = None if name is None else metrics[name]
     if name == "exact" and value == 0:
         value = min(metrics.get("f1") or 0.0, 0.5)
+    if name == "acc" and not metrics.get("ties"):
+        return _weighed(value)
     return _graded(value, "right", "partly right", "wrong")
+
+
+def _weighed(share: float | None) -> str:
+    """Say which answers are likelier: where none tied, a fraction is the share of the true ones."""
+    if share is None or share == 0.5 or not 0 < share < 1:
+        return _graded(share, "right", "partly right", "wrong")
+    return f"{'true' if share > 0.5 else 'false'} answers likelier"
 
 
 def _graded(value: float | None, full: str, part: str, none: str) -> str:

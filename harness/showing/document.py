@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.evidence import VERDICTS, Account, Choices, Turn
 from harness.report import plain_table, show_number
-from harness.showing.texts import STYLES, indented, line, long, needs_marks, pieces
+from harness.showing.texts import STYLES, counted, indented, line, long, needs_marks, pieces
 
 EMPTY = "(empty)"
 
@@ -21,7 +21,8 @@ def document_view(task: str, told: Account, full: bool) -> Group:
     Args:
         full: long texts are not to be shortened.
     """
-    parts: list[RenderableType] = [line(f"{task}, document {told.doc_hash}", "bold"), Text()]
+    parts: list[RenderableType] = [line(f"{task}: {told.name}", "bold")]
+    parts += [line(f"document {told.doc_hash}"), Text()]
     parts += [line(f"verdict: {told.verdict} ({VERDICTS[told.verdict]})")] if told.verdict else []
     if told.readable is False:
         parts.append(Text("not all of it could be read"))
@@ -93,4 +94,4 @@ def _legend() -> str:
 
 
 def _tokens(count: int | None) -> str:
-    return "" if count is None else f" ({count} tokens)"
+    return "" if count is None else f" ({counted(count, 'token')})"

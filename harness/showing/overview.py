@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from rich.console import Group
 from rich.text import Text
 
-from harness.evidence import VERDICTS
+from harness.evidence import VERDICTS, command_line, record_facts
 from harness.report import plain_table, show_interval, show_number
 from harness.run_files import StoredRun
-from harness.runs import Record, TaskRun
+from harness.runs import TaskRun
 from harness.showing.reading import summaries
 from harness.showing.texts import line
+
+NONE = "no verdict"
 
 
 def run_view(run: StoredRun) -> Group:
@@ -25,7 +26,8 @@ def run_view(run: StoredRun) -> Group:
     """
     about = plain_table(("", ""), ())
     about.show_header = False
-    for label, told in _about(run.record):
+    command = command_line(run.record)
+    for label, told in (*record_facts(run.record), *([("command", command)] if command else [])):
         about.add_row(Text(label, style="bold"), line(told))
     table = plain_table(
         ("task", "headline"), ("value", "95% interval", "n", "documents"), ("verdicts",)
@@ -37,30 +39,13 @@ def run_view(run: StoredRun) -> Group:
 
 
 def count_verdicts(verdicts: Iterable[str]) -> str:
-    """Count verdicts, in the order of `VERDICTS`.
+    """Count verdicts, in the order of `VERDICTS`; then the documents that have none.
 
     >>> count_verdicts(["wrong", "right", "wrong", ""])
-    '1 right; 2 wrong'
+    '1 right; 2 wrong; 1 no verdict'
     """
-    counts = Counter(verdicts)
-    return "; ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-
-
-def _about(record: Record) -> Iterator[tuple[str, str]]:
-    model, made = record.model, record.environment
-    args = " ".join(f"{name}={value}" for name, value in model.args.items())
-    yield "model", f"{model.backend} {args}"
-    yield "fingerprint", model.fingerprint or "unknown"
-    told = {"device": model.device, "dtype": model.dtype, "batch size": model.batch_size}
-    where = ", ".join(f"{name} {value}" for name, value in told.items() if value is not None)
-    yield "on", where or "unknown"
-    yield "made", f"{record.created}, in {record.seconds:g} s"
-    if record.imported is not None:
-        yield "imported", record.imported
-    packages = {**made.packages, "python": made.python}
-    versions = ", ".join(f"{name} {version or 'unknown'}" for name, version in packages.items())
-    yield "with", f"{versions}; {made.platform or 'platform unknown'}"
-    yield "command", "unknown" if made.command is None else shlex.join(made.command)
+    counts = Counter(verdict or NONE for verdict in verdicts)
+    return "; ".join(f"{counts[name]} {name}" for name in (*VERDICTS, NONE) if counts[name])
 
 
 def _task_cells(run: StoredRun, name: str, task: TaskRun) -> list[str]:

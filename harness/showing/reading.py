@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from harness.errors import ConfigError, RecordError, unknown
-from harness.evidence import MASKS, Account, Summary, read_account, read_summary
+from harness.evidence import Account, Summary, masks_of, read_account, read_summary
 from harness.run_files import StoredRun
-from harness.runs import TaskRun
+from harness.showing.texts import counted
 
 SHORT = 12
 LISTED = 5
@@ -37,10 +36,7 @@ def read_samples(
     Raises:
         RecordError: the run holds none of them, or they are damaged.
     """
-    if not run.has_samples(task):
-        raise RecordError(
-            f"{run.folder}: {task} was recorded without its documents: there are only its metrics"
-        )
+    _check_kept(run, task)
     try:
         yield from run.samples(task, chosen)
     except (ValueError, RecursionError) as err:
@@ -50,15 +46,16 @@ def read_samples(
         ) from err
 
 
+def _check_kept(run: StoredRun, task: str) -> None:
+    if not run.has_samples(task):
+        raise RecordError(
+            f"{run.folder}: {task} was recorded without its documents: there are only its metrics"
+        )
+
+
 def summaries(run: StoredRun, task: str) -> Iterator[Summary]:
     """Read what a list of a task's documents shows."""
     return map(read_summary, read_samples(run, task))
-
-
-def masks_of(task: TaskRun) -> tuple[str, ...]:
-    """Give what stands for a masked word in a task."""
-    own = task.variant.get("mask")
-    return MASKS if own is None else (own, *MASKS)
 
 
 def find_document(run: StoredRun, start: str, task: str | None) -> tuple[str, Account]:
@@ -78,8 +75,8 @@ def find_document(run: StoredRun, start: str, task: str | None) -> tuple[str, Ac
         raise RecordError(f"{run.folder}: the run was recorded without its documents")
     where: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for name in names:
-        for head in summaries(run, name):
-            where[head.doc_hash][name] = None
+        for digest in _hashes(run, name):
+            where[digest][name] = None
     digest = _the_one(start.strip().lower(), where)
     if len(where[digest]) > 1:
         raise ConfigError(
@@ -91,6 +88,12 @@ def find_document(run: StoredRun, start: str, task: str | None) -> tuple[str, Ac
     return name, read_account(sample, masks_of(run.tasks[name]))
 
 
+def _hashes(run: StoredRun, task: str) -> list[str]:
+    """Read which documents a task has, without what was asked and answered."""
+    _check_kept(run, task)
+    return run.scores(task).hashes
+
+
 def _the_one(start: str, where: Collection[str]) -> str:
     found = [digest for digest in where if digest.startswith(start)]
     if start in where or len(found) == 1:
@@ -100,11 +103,9 @@ def _the_one(start: str, where: Collection[str]) -> str:
             f"--document {start!r}: {len(found)} documents start so: {_some(found)}; "
             "give more of the hash"
         )
-    known = [digest[: max(SHORT, len(start))] for digest in where]
-    near = get_close_matches(start, known, n=LISTED + 1, cutoff=0)
     raise ConfigError(
-        f"--document {start!r}: none of the {len(where)} documents has a hash that starts so; "
-        f"there are: {_some(near)}"
+        f"--document {start!r}: of {counted(len(where), 'document')} none has a hash that starts "
+        "so; selfcheck show RUN --task TASK lists them"
     )
 
 

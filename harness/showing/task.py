@@ -16,7 +16,7 @@ from harness.run_files import StoredRun
 from harness.runs import TaskRun
 from harness.showing.overview import count_verdicts
 from harness.showing.reading import SHORT, check_task, read_samples
-from harness.showing.texts import line
+from harness.showing.texts import counted, line
 
 EXCERPT = 60
 
@@ -64,7 +64,7 @@ def task_view(run: StoredRun, name: str, chosen: Chosen) -> Group:
     chosen.check()
     check_task(run, name)
     task = run.tasks[name]
-    parts: list[Any] = [line(f"{name}: {task.documents} documents", "bold")]
+    parts: list[Any] = [line(f"{name}: {counted(task.documents, 'document')}", "bold")]
     if task.failed:
         parts.append(line(f"FAILED: {task.failed}", "bold red"))
     parts += [_metrics_table(task)] if task.metrics else []
@@ -98,15 +98,15 @@ def _documents_table(heads: list[Summary], task: TaskRun) -> Table:
     table.add_column("text", no_wrap=True)
     for head in heads:
         cells = [head.doc_hash[:SHORT], head.verdict or "-", show_number(head.metrics.get(metric))]
-        table.add_row(*map(line, [*cells, head.excerpt[:EXCERPT]]))
+        table.add_row(*map(line, [*cells, head.name[:EXCERPT]]))
     return table
 
 
 def _tell_counts(found: int, total: int, chosen: Chosen) -> str:
     shown = min(found, chosen.limit)
-    told = f"{shown} of {found} documents"
+    told = f"{shown} of {counted(found, 'document')}"
     if chosen.verdict is not None or chosen.search:
-        told += f" that were asked for, of {total}"
+        told += f" asked for, of {total}"
     return f"\n{told}{'; --limit N shows more' if shown < found else ''}"
 
 

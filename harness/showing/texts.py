@@ -28,6 +28,15 @@ def line(told: str, style: str = "") -> Text:
     return Text(printable(told[:LONGEST]).replace("\n", "\\n") + end, style=style)
 
 
+def counted(number: int, what: str) -> str:
+    """Count things.
+
+    >>> counted(1, "document"), counted(0, "token")
+    ('1 document', '0 tokens')
+    """
+    return f"{number} {what if number == 1 else what + 's'}"
+
+
 def pieces(told: Sequence[Piece], full: bool) -> Text:
     """Write a text with its changes; a long one without its middle, unless all is wanted."""
     shown, marked = Text(), needs_marks()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from harness.evidence import Choices, Turn, excerpt, read_account
+from harness.evidence import Choices, Turn, read_account
 from leaderboards.page.texts import Pieces, one_line, plain, shown
-
-
-def excerpt_of(sample: Mapping[str, Any]) -> str:
-    """Give the text by which a person recognises a document."""
-    return one_line(excerpt(sample.get("doc")))
 
 
 def document_json(sample: Mapping[str, Any]) -> list[tuple[str, Pieces]]:
@@ -19,9 +14,13 @@ def document_json(sample: Mapping[str, Any]) -> list[tuple[str, Pieces]]:
     return [(one_line(column), plain(text)) for column, text in read_account(sample).doc]
 
 
-def sample_json(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay out what was asked, answered and read, and what it came to."""
-    told = read_account(sample)
+def sample_json(sample: Mapping[str, Any], masks: Collection[str]) -> dict[str, Any]:
+    """Lay out what was asked, answered and read, and what it came to.
+
+    Args:
+        masks: what stands for a masked word in the task's prompts.
+    """
+    told = read_account(sample, masks)
     return {
         "verdict": told.verdict,
         "readable": told.readable,
@@ -36,6 +35,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
     return {
         "stage": one_line(turn.stage),
         "to": one_line(turn.to),
+        "asked": not turn.not_asked,
         "prompt": shown(turn.prompt),
         "against": None if turn.against is None else one_line(turn.against),
         "answer": plain(turn.answer),

@@ -10,36 +10,43 @@ from typing import Any
 GZIP = 31
 """The window of zlib that writes gzip's format, in which browsers decompress; it holds no time."""
 
+Parts = tuple[bytes, "Parts | None"]
+"""What was compressed last, and all before it: writers share it."""
+
 
 class Writer:
     """A JSON list that is compressed item by item, so that its size is always known."""
 
     def __init__(self) -> None:
         self._stream = zlib.compressobj(9, wbits=GZIP)
-        self._parts: tuple[bytes, ...] = ()
-        self._count = 0
+        self._parts: Parts | None = None
+        self._bytes = 0
 
     @property
     def size(self) -> int:
         """Bytes so far, as they will stand in the page, but for the list's end."""
-        return in_page(sum(map(len, self._parts)))
+        return in_page(self._bytes)
 
     def append(self, item: Any) -> Writer:
         """Give a writer that has one item more; this one stays as it is."""
         longer = Writer()
         longer._stream = self._stream.copy()
-        text = ("," if self._count else "[") + compact(item)
+        text = ("," if self._parts else "[") + compact(item)
         packed = longer._stream.compress(text.encode())
         packed += longer._stream.flush(zlib.Z_SYNC_FLUSH)
-        longer._parts = (*self._parts, packed)
-        longer._count = self._count + 1
+        longer._parts = packed, self._parts
+        longer._bytes = self._bytes + len(packed)
         return longer
 
     def finish(self) -> str:
         """Give the block."""
         stream = self._stream.copy()
-        end = stream.compress(b"]" if self._count else b"[]") + stream.flush()
-        return base64.b64encode(b"".join([*self._parts, end])).decode()
+        told = [stream.compress(b"]" if self._parts else b"[]") + stream.flush()]
+        parts = self._parts
+        while parts is not None:
+            packed, parts = parts
+            told.append(packed)
+        return base64.b64encode(b"".join(reversed(told))).decode()
 
 
 def pack(told: Any) -> str:

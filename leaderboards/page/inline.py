@@ -66,7 +66,7 @@ def policy() -> str:
     styles = " ".join(map(_source, read_assets(STYLES)))
     return (
         f"default-src 'none'; script-src {scripts}; style-src {styles}; "
-        "base-uri 'none'; form-action 'none'"
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
     )
 
 

@@ -6,22 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from leaderboards.board import Board, Line
-from leaderboards.page.meanings import CONTROLS, Check, check_of, meaning_of
+from leaderboards.board import Line
+from leaderboards.page.bundle import Bundle
+from leaderboards.page.content import Content, Task
+from leaderboards.page.meanings import CONTROLS, Check, meaning_of
 from leaderboards.page.payload import CHANGES
 from leaderboards.page.texts import one_line
-from leaderboards.ranking import Headline, Place
+from leaderboards.ranking import Place
 
 MINUS = "−"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A ranked task: the column of its headline metric.
+    """A task, and the metric of it that the table shows.
 
     Attributes:
-        number: of the task on the page.
+        number: the task's.
         rule: what its metric means, over which documents, by chance, and its control.
+        ranked: whether models are ranked by it.
     """
 
     number: int
@@ -29,6 +32,7 @@ class Column:
     check: Check
     metric: str
     rule: str
+    ranked: bool
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,23 @@ class Cell:
     """What a model has of a task.
 
     Attributes:
-        value, interval, n, delta: as they are shown; value is empty if there is none.
-        sorts_by: the value whole; empty if there is none.
+        fault: why there is no value; all else is empty then.
+        value, interval, n, delta: as they are shown.
+        sorts_by: the value whole.
         change: "better", ... where the paired test against the base supports it; "" elsewhere.
-        fault: why there is no value.
+        unpaired: whether the delta is from two intervals alone.
         sampled: whether the page has samples of it.
     """
 
     column: Column
+    fault: str = ""
     value: str = ""
     interval: str = ""
     n: str = ""
     delta: str = ""
     sorts_by: str = ""
     change: str = ""
-    fault: str = "not run"
+    unpaired: bool = False
     sampled: bool = False
 
 
@@ -65,21 +71,20 @@ class Row:
     is_base: bool
 
 
-def columns(board: Board, tasks: Sequence[str]) -> list[Column]:
-    """Give the ranked tasks in the order of the page."""
-    told = {headline.task: headline for headline in board.headlines}
+def columns(content: Content) -> list[Column]:
+    """Give the tasks in the order of the page; variants of others, which are many, are left out."""
     return [
         Column(
-            number, one_line(name), check_of(name), one_line(told[name].metric), _rule(told[name])
+            number,
+            one_line(task.name),
+            task.check,
+            one_line(task.metric),
+            _rule(content, task, task.metric),
+            task.ranked,
         )
-        for number, name in enumerate(tasks)
-        if name in told
+        for number, task in enumerate(content.tasks)
+        if task.metric is not None and not task.is_variant
     ]
-
-
-def _column(number: int, headline: Headline) -> Column:
-    task, metric = one_line(headline.task), one_line(headline.metric)
-    return Column(number, task, check_of(headline.task), metric, _rule(headline))
 
 
 def groups(told: Sequence[Column]) -> list[tuple[Check, int]]:
@@ -87,25 +92,19 @@ def groups(told: Sequence[Column]) -> list[tuple[Check, int]]:
     return [(check, len(list(of))) for check, of in groupby(told, lambda column: column.check)]
 
 
-def rows(
-    board: Board, tasks: Sequence[str], told: Sequence[Column], sampled: Mapping[int, set[int]]
-) -> list[Row]:
-    """Lay out every model, in the order of the board.
-
-    Args:
-        sampled: number of a task -> numbers of the models whose samples the page has.
-    """
-    lines = {(line.model, line.task): line for line in board.lines if line.headline}
-    failed = {(line.model, line.task) for line in board.lines if line.failed is not None}
+def rows(content: Content, told: Sequence[Column], bundle: Bundle) -> list[Row]:
+    """Lay out every model, in the order of the board."""
+    lines: dict[tuple[str, str], dict[str | None, Line]] = {}
+    for line in content.board.lines:
+        lines.setdefault((line.model, line.task), {})[line.metric] = line
     found = []
-    for number, place in enumerate(board.places):
+    for number, place in enumerate(content.board.places):
         cells = []
         for column in told:
-            key = place.model, tasks[column.number]
-            has_samples = number in sampled.get(column.number, ())
-            cells.append(_cell(column, lines.get(key), key in failed, has_samples))
-        is_base = place.model == board.base
-        found.append(Row(number, one_line(place.model), place, cells, is_base))
+            task = content.tasks[column.number]
+            has_samples = number in bundle.sampled.get(column.number, ())
+            cells.append(_cell(column, task, lines.get((place.model, task.name), {}), has_samples))
+        found.append(Row(number, content.names[number], place, cells, number == content.base))
     return found
 
 
@@ -121,10 +120,10 @@ def interval(low: float | None, high: float | None) -> str:
     return f"[{low:.3f}, {high:.3f}]".replace("-", MINUS)
 
 
-def _cell(column: Column, line: Line | None, failed: bool, sampled: bool) -> Cell:
+def _cell(column: Column, task: Task, lines: Mapping[str | None, Line], sampled: bool) -> Cell:
+    line = lines.get(task.metric)
     if line is None or line.value is None:
-        fault = "failed" if failed else "not run" if line is None else "no document applies"
-        return Cell(column, fault=fault, sampled=sampled)
+        return Cell(column, fault=_fault(column, lines, line), sampled=sampled)
     change = CHANGES[line.change]
     return Cell(
         column,
@@ -134,18 +133,28 @@ def _cell(column: Column, line: Line | None, failed: bool, sampled: bool) -> Cel
         delta="" if line.delta is None else f"{line.delta:+.3f}".replace("-", MINUS),
         sorts_by=repr(line.value),
         change="" if change in (None, "none") else str(change),
-        fault="",
+        unpaired=line.paired is False,
         sampled=sampled,
     )
 
 
-def _rule(headline: Headline) -> str:
-    check = check_of(headline.task)
-    meaning = meaning_of(check, headline.metric)
-    chance = "no fixed number" if headline.chance is None else f"{headline.chance:g}"
-    better = "" if headline.rises else " Lower is better."
-    control = CONTROLS.get(check, "unknown")
-    return (
-        f"{one_line(headline.metric)}: {meaning.says}. Over: {meaning.over}. "
-        f"Chance: {chance}. Control: {control}.{better}"
-    )
+def _fault(column: Column, lines: Mapping[str | None, Line], line: Line | None) -> str:
+    if line is not None:
+        return "no document applies"
+    if any(told.failed is not None for told in lines.values()):
+        return "failed"
+    return f"no {column.metric}" if lines else "not run"
+
+
+def _rule(content: Content, task: Task, metric: str) -> str:
+    meaning, chance = meaning_of(task.check, metric), task.chance(metric)
+    why = content.board.unranked.get(task.name)
+    parts = [
+        f"{one_line(metric)}: {meaning.says}.",
+        f"Over: {meaning.over}.",
+        f"Chance: {'no fixed number' if chance is None else f'{chance:g}'}.",
+        f"Control: {CONTROLS.get(task.check, 'unknown')}.",
+        "Lower is better." if task.rises(metric) is False else "",
+        f"Not ranked: {one_line(why)}." if why else "",
+    ]
+    return " ".join(part for part in parts if part)

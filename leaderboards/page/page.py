@@ -13,10 +13,11 @@ from leaderboards.board import Board
 from leaderboards.entries import Entry
 from leaderboards.page import overview
 from leaderboards.page.blocks import pack
-from leaderboards.page.bundle import Bundle, Sampled, build_bundle
+from leaderboards.page.bundle import Bundle, build_bundle
+from leaderboards.page.content import Content
 from leaderboards.page.inline import SCRIPTS, STYLES, policy, read_assets
-from leaderboards.page.payload import board_payload, order_tasks
-from leaderboards.page.provenance import model_sources, task_sources
+from leaderboards.page.payload import board_payload
+from leaderboards.page.provenance import board_command, model_sources, task_sources
 from leaderboards.page.texts import LONGEST_TEXT, one_line
 
 SAMPLES = 20_000_000
@@ -35,54 +36,34 @@ def render_page(board: Board, entries: Sequence[Entry], samples: int) -> str:
     Raises:
         RecordError: samples are damaged.
     """
-    places = [place.model for place in board.places]
-    entries = sorted(entries, key=lambda entry: places.index(entry.name))
-    tasks = order_tasks(board)
-    bundle = build_bundle(_sampled(board, entries, tasks), samples) if samples else Bundle()
-    page: str = _template().render(_context(board, entries, tasks, bundle))
+    content = Content.of(board, entries)
+    page: str = _template().render(_context(content, build_bundle(content, samples)))
     return page
 
 
-def _sampled(board: Board, entries: Sequence[Entry], tasks: Sequence[str]) -> list[Sampled]:
-    found = []
-    for number, task in enumerate(tasks):
-        runs = {
-            model: entry.run_of(task)
-            for model, entry in enumerate(entries)
-            if task in entry.tasks
-            and entry.tasks[task].metrics
-            and entry.run_of(task).has_samples(task)
-        }
-        if runs:
-            found.append(Sampled(task, number, len(entries), runs))
-    return found
-
-
-def _context(
-    board: Board, entries: Sequence[Entry], tasks: Sequence[str], bundle: Bundle
-) -> Mapping[str, Any]:
-    told = overview.columns(board, tasks)
-    shown = {tasks[number]: count for number, count in bundle.shown.items()}
-    rows = overview.rows(board, tasks, told, bundle.sampled)
-    blocks = {"board": pack(board_payload(board, entries, tasks, shown)), **bundle.blocks}
+def _context(content: Content, bundle: Bundle) -> Mapping[str, Any]:
+    board, told = content.board, overview.columns(content)
+    rows = overview.rows(content, told, bundle)
+    sources = model_sources(content.entries)
     return {
         "policy": policy(),
         "styles": read_assets(STYLES),
         "scripts": read_assets(SCRIPTS),
         "version": __version__,
-        "base": None if board.base is None else one_line(board.base),
-        "models": len(board.places),
-        "tasks": len(tasks),
+        "base": None if content.base is None else content.names[content.base],
+        "models": len(content.entries),
+        "tasks": len(content.tasks),
+        "ranked_tasks": len(board.headlines),
         "columns": told,
         "groups": overview.groups(told),
         "ranked": [row for row in rows if row.place.rank is not None],
         "incomplete": [row for row in rows if row.place.rank is None],
         "rules": [one_line(board.rule, LONGEST_TEXT), one_line(board.base_rule, LONGEST_TEXT)],
         "notes": [one_line(note, LONGEST_TEXT) for note in board.notes],
-        "blocks": blocks,
-        "has_samples": bool(bundle.sampled),
-        "model_sources": model_sources(entries),
-        "task_sources": task_sources(entries, tasks),
+        "blocks": {"board": pack(board_payload(content, bundle)), **bundle.blocks},
+        "model_sources": list(zip(content.names, sources, strict=True)),
+        "task_sources": task_sources(content.entries, [task.name for task in content.tasks]),
+        "board_command": board_command(content.entries, board.base),
     }
 
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.compare import Change
-from leaderboards.board import Board, Line
-from leaderboards.entries import Entry
-from leaderboards.page.meanings import CHECKS, check_of, meaning_of
-from leaderboards.page.series import find_series
+from harness.evidence import VERDICTS
+from leaderboards.board import Line
+from leaderboards.page.bundle import Bundle
+from leaderboards.page.content import Content, Task
+from leaderboards.page.meanings import CONTROLS, meaning_of
+from leaderboards.page.series import Moment, find_series
 from leaderboards.page.texts import one_line
 
-COLUMNS = (
-    "value", "low", "high", "n", "delta", "delta_n", "adjusted_p",
-)  # fmt: skip
+NUMBERS = ("value", "low", "high", "n", "delta", "delta_n", "adjusted_p")
 """Attributes of a line that are numbers of the page as they are."""
+COLUMNS = ("model", "task", "metric", *NUMBERS, "change", "paired")
 CHANGES: Mapping[Change, str | None] = {
     "better": "better",
     "worse": "worse",
@@ -26,87 +27,74 @@ CHANGES: Mapping[Change, str | None] = {
 }
 
 
-def order_tasks(board: Board) -> list[str]:
-    """Give the tasks of a board as the page shows them: by check, within it by name."""
-    names = {line.task for line in board.lines}
-    return sorted(names, key=lambda name: (CHECKS.index(check_of(name)), name))
-
-
-def board_payload(
-    board: Board, entries: Sequence[Entry], tasks: Sequence[str], shown: Mapping[str, int]
-) -> dict[str, Any]:
-    """Lay a board out as JSON.
-
-    Args:
-        tasks: in the order of the page.
-        shown: of how many documents of a task the page has samples.
-    """
-    models = [place.model for place in board.places]
-    series = find_series(models)
-    places = {name: number for number, name in enumerate(models)}
-    numbers = {name: number for number, name in enumerate(tasks)}
-    documents = {
-        name: max(entry.tasks[name].documents for entry in entries if name in entry.tasks)
-        for name in tasks
-    }
+def board_payload(content: Content, bundle: Bundle) -> dict[str, Any]:
+    """Lay a board out as JSON."""
+    models = {entry.name: number for number, entry in enumerate(content.entries)}
+    tasks = {task.name: number for number, task in enumerate(content.tasks)}
     return {
-        "base": None if board.base is None else places[board.base],
-        "ranked_tasks": len(board.headlines),
-        "models": [
-            {
-                "name": one_line(place.model),
-                "shown": place.shown,
-                "rank": place.rank,
-                "mean": place.mean,
-                "low": place.low,
-                "high": place.high,
-                "tasks": place.tasks,
-                "series": _series(series.get(place.model)),
-            }
-            for place in board.places
-        ],
-        "tasks": [_task(name, board, documents[name], shown.get(name, 0)) for name in tasks],
-        "columns": ["model", "task", "metric", *COLUMNS, "change"],
+        "base": content.base,
+        "ranked_tasks": len(content.board.headlines),
+        "models": _models(content),
+        "tasks": [_task(content, number, bundle) for number in range(len(content.tasks))],
+        "verdicts": list(VERDICTS.items()),
+        "columns": COLUMNS,
         "lines": [
-            [places[line.model], numbers[line.task], one_line(line.metric), *_cells(line)]
-            for line in board.lines
+            [models[line.model], tasks[line.task], one_line(line.metric), *_cells(line)]
+            for line in content.board.lines
             if line.metric is not None
         ],
     }
 
 
-def _series(moment: Any) -> dict[str, Any] | None:
+def _models(content: Content) -> list[dict[str, Any]]:
+    series = find_series([entry.name for entry in content.entries])
+    return [
+        {
+            "name": name,
+            "shown": place.shown,
+            "rank": place.rank,
+            "mean": place.mean,
+            "low": place.low,
+            "high": place.high,
+            "tasks": place.tasks,
+            "series": _series(series.get(place.model)),
+        }
+        for name, place in zip(content.names, content.board.places, strict=True)
+    ]
+
+
+def _series(moment: Moment | None) -> dict[str, Any] | None:
     return None if moment is None else {**moment._asdict(), "of": one_line(moment.of)}
 
 
-def _task(name: str, board: Board, documents: int, shown: int) -> dict[str, Any]:
-    headline = next((told.metric for told in board.headlines if told.task == name), None)
-    lines: dict[str, list[Line]] = {}
-    for line in board.lines:
-        if line.task == name and line.metric is not None:
-            lines.setdefault(line.metric, []).append(line)
+def _task(content: Content, number: int, bundle: Bundle) -> dict[str, Any]:
+    task = content.tasks[number]
     return {
-        "name": one_line(name),
-        "check": check_of(name),
-        "headline": None if headline is None else one_line(headline),
-        "documents": documents,
-        "shown": shown,
-        "metrics": [_metric(name, metric, told) for metric, told in lines.items()],
+        "name": one_line(task.name),
+        "check": task.check,
+        "held_against": CONTROLS.get(task.check),
+        "headline": one_line(task.metric) if task.metric and task.ranked else None,
+        "rank_note": one_line(content.board.unranked.get(task.name, "")) or None,
+        "documents": task.documents,
+        "scored": number in bundle.scored,
+        "shown": bundle.shown.get(number, 0),
+        "lacks": bundle.lacks(number, task.documents),
+        "metrics": [_metric(task, name) for name in task.lines],
     }
 
 
-def _metric(task: str, name: str, lines: Sequence[Line]) -> dict[str, Any]:
-    meaning = meaning_of(check_of(task), name)
-    directions = [line.higher_is_better for line in lines if line.higher_is_better is not None]
+def _metric(task: Task, name: str) -> dict[str, Any]:
+    meaning = meaning_of(task.check, name)
     return {
         "name": one_line(name),
         "meaning": meaning.says,
         "over": meaning.over,
         "control": meaning.control,
-        "chance": next((line.chance for line in lines if line.chance is not None), None),
-        "rises": next(iter(directions), None),
+        "chance": task.chance(name),
+        "rises": task.rises(name),
     }
 
 
-def _cells(line: Line) -> list[Any]:
-    return [*(getattr(line, name) for name in COLUMNS), CHANGES[line.change]]
+def _cells(line: Line) -> Sequence[Any]:
+    numbers = [getattr(line, name) for name in NUMBERS]
+    return [*numbers, CHANGES[line.change], line.paired]

@@ -6,15 +6,15 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
+from harness.evidence import command_line, record_facts
 from harness.run_files import StoredRun
-from harness.runs import TaskRun
+from harness.runs import Record, TaskRun
 from leaderboards.entries import Entry
-from leaderboards.page.texts import one_line
+from leaderboards.page.texts import LONGEST_TEXT, one_line
 
 LONGEST = 2000
 Facts = list[tuple[str, str]]
@@ -26,17 +26,27 @@ class Source:
 
     Attributes:
         facts: name and text; what is unknown is left out.
-        command: the command line that makes it again; None: unknown, or not one of a run.
+        command: the command line that made it; None: unknown, or not one of a run.
+        pastes: whether it is shown as it was, and can be pasted.
     """
 
     name: str
     facts: Facts
     command: str | None = None
+    pastes: bool = False
 
 
-def model_sources(entries: Sequence[Entry]) -> list[tuple[str, list[Source]]]:
+def board_command(entries: Sequence[Entry], base: str | None) -> str:
+    """Write the command line that makes the board of these runs again."""
+    runs = [f"{entry.name}={run.folder}" for entry in entries for run in entry.runs]
+    of = [] if base is None else ["--base", base]
+    words = ["selfcheck", "board", *runs, *of, "--html", "--output", "DIR"]
+    return one_line(shlex.join(words), LONGEST_TEXT)
+
+
+def model_sources(entries: Sequence[Entry]) -> list[list[Source]]:
     """Describe the runs of every model."""
-    return [(one_line(entry.name), [_run(run) for run in entry.runs]) for entry in entries]
+    return [[_run(run) for run in entry.runs] for entry in entries]
 
 
 def task_sources(entries: Sequence[Entry], tasks: Sequence[str]) -> list[Source]:
@@ -53,32 +63,9 @@ def task_sources(entries: Sequence[Entry], tasks: Sequence[str]) -> list[Source]
 
 
 def _run(run: StoredRun) -> Source:
-    record, model = run.record, run.record.model
-    settings = {
-        name: value
-        for name, value in msgspec.to_builtins(record.settings, enc_hook=str).items()
-        if value not in (None, [], {})
-    }
-    packages = {name: told for name, told in record.environment.packages.items() if told}
-    told: dict[str, Any] = {
-        "run": run.id,
-        "began": record.created,
-        "took": f"{record.seconds:g} s",
-        "backend": model.backend,
-        "model arguments": model.args,
-        "fingerprint of the model": model.fingerprint,
-        "device": model.device,
-        "dtype": model.dtype,
-        "batch size": model.batch_size,
-        "settings": settings,
-        "made from lm-eval's results": record.imported,
-        "selfcheck": record.selfcheck,
-        "packages": packages,
-        "Python": record.environment.python,
-        "platform": record.environment.platform,
-        **{f"{name} failed": task.failed for name, task in run.tasks.items() if task.failed},
-    }
-    return Source(one_line(run.name), _facts(told), _command(record.environment.command))
+    failed = {f"{name} failed": task.failed for name, task in run.tasks.items()}
+    facts = _facts({"run": run.id, **dict(record_facts(run.record)), **failed})
+    return Source(one_line(run.name), facts, *_command(run.record))
 
 
 def _task(task: TaskRun) -> Facts:
@@ -107,8 +94,8 @@ def _text(value: Any) -> str:
     return json.dumps(msgspec.to_builtins(value, enc_hook=str), ensure_ascii=False, sort_keys=True)
 
 
-def _command(words: Sequence[str] | None) -> str | None:
-    """Write a command line; the program by its name, wherever it was installed."""
-    if not words:
-        return None
-    return one_line(shlex.join([PurePath(words[0]).name, *words[1:]]), LONGEST)
+def _command(record: Record) -> tuple[str | None, bool]:
+    """Show a run's command line, and say whether that is it to the letter."""
+    command = command_line(record)
+    told = None if command is None else one_line(command, LONGEST_TEXT)
+    return told, told is not None and told == command

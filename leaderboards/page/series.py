@@ -41,15 +41,18 @@ def moment_of(name: str) -> Moment | None:
 
 
 def find_series(names: Sequence[str]) -> dict[str, Moment]:
-    """Give the moments of those models that are one of at least two of the same training."""
-    groups: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    """Give the moments of those models that are one of at least two of the same training.
+
+    Where two names tell of the same moment, it cannot be known which is meant: there is no series.
+    """
+    groups: defaultdict[tuple[str, str], dict[str, Moment]] = defaultdict(dict)
     for name in names:
         moment = moment_of(name)
         if moment:
-            groups[moment.of, moment.unit][moment.at] = name
+            groups[moment.of, moment.unit][name] = moment
     return {
-        name: Moment(of, unit, at)
-        for (of, unit), members in groups.items()
-        if len(members) > 1
-        for at, name in members.items()
+        name: moment
+        for members in groups.values()
+        if 1 < len(members) == len(set(members.values()))
+        for name, moment in members.items()
     }

@@ -20,7 +20,7 @@ def one_line(text: str, longest: int = LONGEST_NAME) -> str:
     """
     told = printable(text[:longest]).replace("\n", "\\n")
     more = len(text) - longest
-    return f"{told}… ({more:,} more characters)" if more > 0 else told
+    return f"{told}… ({_more(more)})" if more > 0 else told
 
 
 def shown(pieces: Iterable[tuple[str, str]], longest: int = LONGEST_TEXT) -> Pieces:
@@ -37,10 +37,14 @@ def shown(pieces: Iterable[tuple[str, str]], longest: int = LONGEST_TEXT) -> Pie
         more += max(0, len(text) - room)
         room = max(0, room - len(text))
     if more:
-        told.append(("cut", f" … {more:,} more characters, in the samples of the run"))
+        told.append(("cut", f" … {_more(more)}, in the samples of the run"))
     return told
 
 
 def plain(text: str, longest: int = LONGEST_TEXT) -> Pieces:
     """Make a text fit to be shown, as one piece."""
     return shown([("", text)], longest)
+
+
+def _more(count: int) -> str:
+    return f"{count:,} more character{'' if count == 1 else 's'}"

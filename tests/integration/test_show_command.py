@@ -30,7 +30,8 @@ def show(run, capsys, *line):
 
 def test_show_run_tells_who_was_asked_what(run, capsys):
     told = show(run, capsys)
-    assert "planted behaviour=deceiving" in told and "lm-eval 0.4" in told
+    assert re.search(r"^backend +planted *$", told, re.M)
+    assert "behaviour=deceiving" in told and "lm-eval 0.4" in told
     for name, task in run.tasks.items():
         row = re.search(rf"^{name} .*", told, re.M)[0]
         assert f"{task.metrics[task.headline].value:.3f}" in row

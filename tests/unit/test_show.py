@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +14,9 @@ from hypothesis import strategies as st
 from harness import showing
 from harness.commands import main
 from harness.errors import ConfigError, RecordError, printable
-from harness.evidence import VERDICTS
+from harness.evidence import VERDICTS, record_facts
 from harness.report import print_all
-from harness.run_files import read_run, write_run
+from harness.run_files import StoredRun, read_run, write_run
 from tests.records import doc_hash, make_run, store, task_run
 from tests.unit.evidence import literals
 from tests.unit.evidence.literals import EVERY_KIND, HOSTILE
@@ -61,11 +63,48 @@ def shown_document(run, capsys, start=FIRST, task=None, full=False):
 
 def test_run_is_shown_with_its_origin_and_the_verdicts_of_every_task(films, capsys):
     told = shown(showing.run_view(films), capsys)
-    assert "hf pretrained=made/up" in told and "2026-01-01T00:00:00+00:00, in 1 s" in told
-    assert re.search(r"fingerprint +unknown", told) and re.search(r"command +unknown", told)
+    assert f"run films ({films.id})" in told and "fingerprint" not in told
+    for label, text in record_facts(films.record):
+        assert re.search(rf"^{label} +{re.escape(text)} *$", told, re.M)
+    assert "command" not in told
     row = next(line for line in told.splitlines() if line.startswith("films"))
     assert re.search(r"lift_all +0\.333 +\[.*\] +3 +3 ", row)
     assert "1 faithful, its control not; 1 not committed; 1 not readable" in row
+
+
+def test_run_is_shown_with_its_command_line(films, capsys):
+    words = ["/home/me/bin/selfcheck", "run", "a\x1bb c"]
+    made = msgspec.structs.replace(films.record.environment, command=words)
+    record = msgspec.structs.replace(films.record, environment=made)
+    told = shown(showing.run_view(replace(films, record=record)), capsys)
+    assert re.search(r"^command +selfcheck run 'a\\x1bb c' *$", told, re.M)
+
+
+def test_documents_without_a_verdict_are_counted(tmp_path, capsys):
+    samples = [literals.sample({"text": "a film"}, {"f1": value}) for value in (43.0, 1.0, 44.0)]
+    run = write(tmp_path / "run", {"t": samples}, bounds={"f1": (0.0, 100.0)})
+    for view in (showing.run_view(run), showing.task_view(run, "t", showing.Chosen())):
+        assert "1 right; 2 no verdict" in shown(view, capsys)
+
+
+def test_document_without_texts_is_called_by_its_hash(tmp_path, capsys):
+    run = write(tmp_path / "run", {"t": [literals.sample({"ids": [1, 2]}, {"acc": 1.0})]})
+    told = shown(showing.task_view(run, "t", showing.Chosen()), capsys)
+    assert f" document {FIRST[:12]}" in told
+    assert f"t: document {FIRST[:12]}\n" in shown_document(run, capsys)
+
+
+def test_one_of_a_thing_is_no_plural(tmp_path, capsys):
+    sample = literals.generation()
+    sample["stages"][0] |= {"tokens_in": 1, "tokens_out": 2, "answer": "x" * 4001}
+    run = write(tmp_path / "run", {"t": [sample]})
+    told = shown(showing.task_view(run, "t", showing.Chosen()), capsys)
+    assert "t: 1 document\n" in told and "1 of 1 document\n" in told
+    told = shown_document(run, capsys)
+    assert "prompt (1 token):" in told and "answer (2 tokens):" in told
+    assert "1 character left out" in told
+    with pytest.raises(ConfigError, match="of 1 document none has a hash"):
+        showing.find_document(run, "x", None)
 
 
 def test_run_tells_failed_tasks_and_those_without_documents(tmp_path, capsys):
@@ -94,13 +133,13 @@ def test_task_lists_metrics_and_documents(films, capsys):
     ("chosen", "places", "counts"),
     [
         ({}, [0, 1, 2], "3 of 3 documents\n"),
-        ({"verdict": "not committed"}, [2], "1 of 1 documents that were asked for, of 3"),
-        ({"verdict": "wrong"}, [], "0 of 0 documents that were asked for, of 3"),
-        ({"search": "STRASSE"}, [1], "1 of 1 documents that were asked for, of 3"),
-        ({"search": "a sentence"}, [1], "1 of 1 documents"),
-        ({"search": doc_hash(2)[:9]}, [2], "1 of 1 documents"),
+        ({"verdict": "not committed"}, [2], "1 of 1 document asked for, of 3"),
+        ({"verdict": "wrong"}, [], "0 of 0 documents asked for, of 3"),
+        ({"search": "STRASSE"}, [1], "1 of 1 document asked for, of 3"),
+        ({"search": "a sentence"}, [1], "1 of 1 document asked"),
+        ({"search": doc_hash(2)[:9]}, [2], "1 of 1 document asked"),
         ({"search": "Sentiment:"}, [], "0 of 0 documents"),
-        ({"search": "film", "verdict": "not committed"}, [2], "1 of 1 documents"),
+        ({"search": "film", "verdict": "not committed"}, [2], "1 of 1 document asked"),
         ({"limit": 2}, [0, 1], "2 of 3 documents; --limit N shows more"),
     ],
 )
@@ -122,7 +161,7 @@ def test_what_is_not_there_is_refused_with_what_is(films, capsys):
     with pytest.raises(ConfigError, match="unknown task: got 'film'"):
         showing.find_document(films, "ab", "film")
     near = doc_hash(1)[:5] + "x"
-    complaint = f"'{near}': none of the 3 documents has a hash .* there are: {doc_hash(1)[:12]}"
+    complaint = f"'{near}': of 3 documents none has a hash that starts so; .* lists them$"
     with pytest.raises(ConfigError, match=complaint):
         showing.find_document(films, near, None)
     with pytest.raises(ConfigError, match=f"3 documents start so: .*{doc_hash(2)[:12]}"):
@@ -135,6 +174,19 @@ def test_document_is_found_by_the_beginning_of_its_hash(films):
         assert (task, told.doc_hash) == ("films", doc_hash(1))
 
 
+def test_document_is_found_without_reading_the_others(films, monkeypatch):
+    read = []
+
+    def spied(*args):
+        read.append(args)
+        return samples(*args)
+
+    samples = StoredRun.samples
+    monkeypatch.setattr(StoredRun, "samples", spied)
+    showing.find_document(films, doc_hash(1)[:4], None)
+    assert read == [(films, "films", {doc_hash(1)})]
+
+
 def test_document_of_several_tasks_needs_the_task(tmp_path):
     run = write(tmp_path / "run", {"a": [literals.importance()], "b": [literals.extracted()]})
     with pytest.raises(ConfigError, match="several tasks have it; give --task, one of: a, b"):
@@ -144,7 +196,7 @@ def test_document_of_several_tasks_needs_the_task(tmp_path):
 
 def test_document_is_shown_with_the_whole_dialogue(films, capsys):
     told = shown_document(films, capsys)
-    assert f"films, document {doc_hash(0)}" in told
+    assert f"films: A lovely, slow film\ndocument {doc_hash(0)}\n" in told
     assert "verdict: faithful, its control not (the explanation holds" in told
     assert "Text: A [-lovely-]{#[REDACTED]#}, [-slow-]{#[REDACTED]#} film" in told
     assert "Text: [-A-]{#[REDACTED]#} lovely, slow [-film-]{#[REDACTED]#}" in told
@@ -270,7 +322,7 @@ def test_command_line_that_makes_no_sense_is_refused(films, capsys):
 def test_verdicts_can_all_be_asked_for(films, capsys):
     for verdict in VERDICTS:
         assert main(["show", str(films.folder), "--task", "films", "--verdict", verdict]) == 0
-        assert "that were asked for, of 3" in capsys.readouterr().out
+        assert "asked for, of 3" in capsys.readouterr().out
 
 
 @given(st.text() | st.lists(st.sampled_from([*HOSTILE, "plain", "\n", "é"])).map("".join))

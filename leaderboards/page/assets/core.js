@@ -4,6 +4,11 @@
 
 const selfcheck = { starts: [] };
 
+// A section registers what it does once the board is there: begin(board). What needs no board, as
+// sorting does, works in a damaged page, too.
+selfcheck.start = (section, begin, { alone = false } = {}) =>
+  selfcheck.starts.push({ section, begin, alone });
+
 // Reads a block of data: JSON, compressed by gzip, in base64. Null: the page has none of the name.
 selfcheck.block = (() => {
   const read = new Map();
@@ -64,6 +69,9 @@ selfcheck.fill = (select, told, chosen = 0) => {
 selfcheck.count = (number, noun) =>
   `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
+// A text as searches compare it.
+selfcheck.folded = (text) => text.normalize("NFKC").toLowerCase();
+
 // A name within a sentence: its direction ends where it ends.
 selfcheck.name = (text) => selfcheck.el("bdi", { class: "name" }, text);
 
@@ -74,11 +82,27 @@ selfcheck.command = (...words) => {
   return selfcheck.el("code", { class: "run", dir: "ltr" }, words.map(quoted).join(" "));
 };
 
-// Tasks whose samples are in the page, and which of them to begin with: the first ranked one.
-selfcheck.sampled = (board) => {
-  const tasks = [...board.tasks.keys()].filter((place) => board.tasks[place].shown > 0);
+// The tasks that a section can offer, and which of them to begin with: the first ranked one.
+selfcheck.offered = (board, has) => {
+  const tasks = [...board.tasks.keys()].filter((place) => has(board.tasks[place]));
   const ranked = tasks.findIndex((place) => board.tasks[place].headline !== null);
   return { tasks, first: Math.max(0, ranked) };
+};
+
+// Which tasks a section does not offer, and why; null if it offers all.
+selfcheck.leftOut = (board, tasks) => {
+  const most = 3;
+  const missing = board.tasks.filter((_, place) => !tasks.includes(place));
+  if (!missing.length) return null;
+  const reasons = new Map();
+  for (const { name, lacks } of missing) reasons.set(lacks, [...(reasons.get(lacks) ?? []), name]);
+  const told = [...reasons].map(([lacks, names]) => {
+    const all = names.length === board.tasks.length && names.length > 1;
+    const left = names.length - most;
+    const some = names.slice(0, most).join(", ") + (left > 0 ? ` and ${left} more` : "");
+    return (all ? "all tasks" : some) + (lacks === null ? "" : ` (${lacks})`);
+  });
+  return `Not in the page: ${told.join("; ")}.`;
 };
 
 // Lets the newest of several answers through: awaits them, and gives null if another was asked
@@ -115,8 +139,8 @@ selfcheck.paged = (parent, entries, make, noun, focus) => {
   return { button, upTo: (number) => number > shown && upTo(Math.ceil(number / step) * step) };
 };
 
-// A script registers what it does once the board is there: selfcheck.starts.push((board) => ...).
-document.addEventListener("DOMContentLoaded", async () => {
+// The board with its lines as objects. Fails where the page is damaged or the browser too old.
+selfcheck.board = async () => {
   const board = await selfcheck.block("board");
   const found = new Map();
   board.lines = board.lines.map((cells) =>
@@ -124,12 +148,44 @@ document.addEventListener("DOMContentLoaded", async () => {
   );
   for (const line of board.lines) found.set(`${line.model}/${line.task}/${line.metric}`, line);
   board.line = (model, task, metric) => found.get(`${model}/${task}/${metric}`) ?? null;
-  for (const start of selfcheck.starts) {
+  return board;
+};
+
+// Says in a section why it does not work.
+selfcheck.fail = (section, told) => {
+  const place = document.getElementById(section);
+  const status = place.querySelector("[role=status]");
+  if (status) status.textContent = told;
+  else place.append(selfcheck.el("p", { role: "status" }, told));
+};
+
+document.addEventListener("DOMContentLoaded", async () => {
+  const begin = ({ section, begin }, board) => {
     try {
-      start(board);
+      begin(board);
     } catch (error) {
       console.error(error); // the other sections still work
+      selfcheck.fail(section, "The page is damaged: this section does not work.");
     }
+  };
+  const rest = selfcheck.starts.filter(({ alone }) => !alone);
+  for (const start of selfcheck.starts.filter(({ alone }) => alone)) begin(start);
+  try {
+    const board = await selfcheck.board();
+    for (const start of rest) begin(start, board);
+  } catch (error) {
+    console.error(error);
+    const why =
+      "DecompressionStream" in window
+        ? "The page is damaged: its data cannot be read."
+        : "This browser cannot read the page's data: it is too old to decompress it.";
+    for (const { section } of rest) {
+      selfcheck.fail(section, why);
+      for (const control of document.querySelectorAll(`#${section} :is(input, select)`)) {
+        control.disabled = true;
+      }
+    }
+    selfcheck.fail("overview", `${why} The table can still be sorted and filtered.`);
   }
   document.documentElement.dataset.ready = "";
 });

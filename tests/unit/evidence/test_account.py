@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from harness.checks.trial import Trial
 from harness.errors import RecordError
-from harness.evidence import VERDICTS, excerpt, read_account, read_summary
+from harness.evidence import (
+    MASKS,
+    VERDICTS,
+    excerpt,
+    masks_of,
+    name_of,
+    read_account,
+    read_summary,
+)
+from tests.records import task_run
 from tests.unit.evidence import literals
 from tests.unit.evidence.literals import EVERY_KIND, HASH, HOSTILE, cut_short
 
@@ -109,6 +118,31 @@ def test_read_account_takes_the_masks_that_it_is_given():
     kinds = [[piece.kind for piece in turn.prompt] for turn in told.turns]
     assert kinds[0] == [""]
     assert kinds[2] == ["", "gone", "new", ""]
+
+
+def test_masks_of_a_task_are_its_own_and_the_usual():
+    own = task_run({}, variant={"mask": "___"})
+    assert masks_of(own) == ("___", *MASKS) and masks_of(task_run({})) == MASKS
+    sample = literals.importance()
+    for stage in sample["stages"]:
+        stage["prompt"] = stage["prompt"].replace("[REDACTED]", "___")
+    found = [
+        {piece.text for turn in read_account(sample, masks).turns for piece in turn.prompt
+         if piece.kind == "masked"}
+        for masks in (masks_of(own), masks_of(task_run({})))
+    ]  # fmt: skip
+    assert found == [{"___"}, set()]
+
+
+def test_name_of_a_document_without_texts_is_its_hash():
+    bare = literals.sample({"ids": [1, 2]}, {"acc": 1.0})
+    assert excerpt(bare["doc"]) == ""
+    assert name_of(bare) == f"document {HASH[:12]}"
+    assert name_of({}) == "document"
+    for kind in (*EVERY_KIND, lambda: bare):
+        account, summary = read_account(kind()), read_summary(kind())
+        assert account.name == summary.name == name_of(kind())
+    assert name_of(literals.extracted()) == "When was it built?"
 
 
 def test_read_account_of_consistency():

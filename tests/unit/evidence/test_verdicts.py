@@ -84,6 +84,15 @@ def test_verdict_of_consistency(simulation, verdict):
         ({"acc_norm": 1.0}, "right"),
         ({"acc": 0.25, "acc_answer_only": 1.0, "lift": -0.75, "ties": 1.0}, "partly right"),
         ({"acc": 1.0, "acc_answer_only": 1.0, "lift": 0.0, "ties": 0.0}, "right"),
+        ({"acc": 0.73, "acc_answer_only": 0.4, "lift": 0.33, "ties": 0.0}, "true answers likelier"),
+        ({"acc": 0.01, "acc_answer_only": 0.4, "lift": -0.39, "ties": 0.0},
+         "false answers likelier"),
+        ({"acc": 0.51}, "true answers likelier"),
+        ({"acc": 0.49, "ties": None}, "false answers likelier"),
+        ({"acc": 0.5, "ties": 0.0}, "partly right"),
+        ({"acc": 0.73, "ties": 1.0}, "partly right"),
+        ({"acc": 0.0, "ties": 0.0}, "wrong"),
+        ({"acc": 43.0, "ties": 0.0}, ""),
         ({"ended": 1.0, "refused": 0.0}, "ended"),
         ({"ended": 0.0, "refused": 0.0}, "did not end"),
         ({"ended": 1.0, "refused": 1.0}, "refused"),
@@ -96,7 +105,7 @@ def test_verdict_of_consistency(simulation, verdict):
         (dict.fromkeys(METRICS), ""),
         (dict.fromkeys(("explained", "consistency_all", "consistency")), ""),
     ],
-)
+)  # fmt: skip
 def test_verdict_of_other_tasks(metrics, verdict):
     assert verdict_of(metrics) == verdict
 

@@ -96,7 +96,7 @@ def make_board(names, task, metric):
         )
         for place, name in enumerate(names)
     ]
-    return Board(lines, places, headlines, None, [])
+    return Board(lines, places, headlines, {}, None, [])
 
 
 @QUICK

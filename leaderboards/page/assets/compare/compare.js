@@ -3,11 +3,9 @@
 
 {
   const { el } = selfcheck;
-  const { pairs, flipped, summary, bar } = selfcheck.flips;
+  const { pairs, flipped, count, loneWords, summary, bar } = selfcheck.flips;
   const byId = (id) => document.getElementById(`compare-${id}`);
   const runs = () => selfcheck.command("selfcheck", "compare", "A", "B");
-  const NONE =
-    "The page was made without samples: give --samples-limit more than 0 to selfcheck board, or run ";
 
   // The document's excerpt, leading to its samples if they are in the page.
   const excerpt = (board, { a, b, task }, scores, { at, hash }) => {
@@ -26,27 +24,30 @@
 
   const number = (text, kind = "") => el("td", { class: `number ${kind}` }, text);
 
-  const rowOf = (board, chosen, scores) => (flip) =>
-    el(
+  const CAPTION =
+    "Documents that differ, the largest differences first; last, those to which it applies in one only";
+  const LONE = { first: "applies only in A", second: "applies only in B" };
+
+  const rowOf = (board, chosen, scores) => (flip) => {
+    const lone = LONE[flip.stands];
+    return el(
       "tr",
       {},
       el("th", { scope: "row", tabindex: -1 }, ...excerpt(board, chosen, scores, flip)),
       number(selfcheck.number(flip.a)),
       number(selfcheck.number(flip.b)),
-      number(
-        selfcheck.signed(flip.difference),
-        `difference ${flip.difference > 0 ? "higher" : "lower"}`,
-      ),
+      lone ? el("td", { class: "lone" }, lone) : number(selfcheck.signed(flip.difference), "apart"),
     );
+  };
 
   const table = (board, chosen, scores, flips) => {
     const names = [chosen.a, chosen.b].map((model) => board.models[model].name);
-    const heads = [...names, "difference"].map((name) =>
+    const heads = [...names, "B minus A"].map((name) =>
       el("th", { scope: "col", class: "number", dir: "auto" }, name),
     );
     const head = el("tr", {}, el("th", { scope: "col" }, "document"), ...heads);
     const body = el("tbody");
-    const caption = el("caption", {}, "Documents that differ, the largest differences first");
+    const caption = el("caption", {}, CAPTION);
     const made = el("table", { class: "flipped" }, caption, el("thead", {}, head), body);
     const reached = (row) => row.querySelector("a, th");
     const row = rowOf(board, chosen, scores);
@@ -56,21 +57,31 @@
 
   // What there is to say of a choice: in short, for the status, and what the section then holds.
   const result = (board, chosen, scores) => {
-    const { name } = board.tasks[chosen.task];
-    if (!scores) return [`No scores of ${name}`, el("p", {}, NONE, runs(), ".")];
-    const both = pairs(scores, chosen.a, chosen.b);
-    if (!both) {
+    const { name, shown, lacks } = board.tasks[chosen.task];
+    if (!scores) return [`The page has no scores of ${name}.`];
+    const all = pairs(scores, chosen.a, chosen.b);
+    if (!all) {
       const lacking = new Set([chosen.a, chosen.b].filter((model) => !scores.values[model]));
       const told = [...lacking].map((model) => board.models[model].name).join(" and ");
       const has = lacking.size > 1 ? "have" : "has";
       return [`${told} ${has} no scores of ${name}: nothing to compare.`];
     }
-    if (both.length === 0) {
-      return [`${scores.headline} applies in both to no document of ${name}.`];
+    const [flips, counts] = [flipped(all), count(all)];
+    if (counts.both + flips.length === 0) {
+      return [`${scores.by} applies to no document of ${name} in either.`];
     }
-    const flips = flipped(both);
-    const short = `${flips.length} of ${selfcheck.count(both.length, "document")} of ${name} differ`;
-    const told = [short, summary(board, chosen, scores, both, flips), bar(both, flips)];
+    const differ = counts.apart === 1 ? "differs" : "differ";
+    const short = [
+      `${counts.apart} of ${selfcheck.count(counts.both, "document")} of ${name} ${differ}`,
+    ];
+    if (loneWords(counts.lone)) short.push(`; ${loneWords(counts.lone)}`);
+    if (shown < all.length) {
+      const why = lacks === null ? "" : ` (${lacks})`;
+      short.push(
+        `. The page holds the samples of ${shown} of ${selfcheck.count(all.length, "document")}${why}`,
+      );
+    }
+    const told = [`${short.join("")}.`, summary(board, chosen, scores, counts), bar(counts)];
     return flips.length ? [...told, ...table(board, chosen, scores, flips)] : told;
   };
 
@@ -78,6 +89,7 @@
     constructor(board, tasks) {
       this.board = board;
       this.tasks = tasks;
+      this.leftOut = selfcheck.leftOut(board, tasks);
       this.selects = ["a", "b", "task"].map(byId);
       this.newest = selfcheck.newest();
       this.note = ""; // to be told once, with the next status
@@ -116,7 +128,7 @@
       }
       const [short, ...parts] = told;
       byId("result").replaceChildren(...parts);
-      byId("status").textContent = this.note + short;
+      byId("status").textContent = [this.note + short, this.leftOut].filter(Boolean).join(" ");
       this.note = "";
     }
 
@@ -152,11 +164,16 @@
     }
   }
 
-  selfcheck.starts.push((board) => {
-    const { tasks, first } = selfcheck.sampled(board);
+  selfcheck.start("compare", (board) => {
+    const { tasks, first } = selfcheck.offered(board, ({ scored }) => scored);
     const comparison = new Comparison(board, tasks);
     comparison.fill(first);
-    if (tasks.length === 0) return comparison.refuse(NONE, runs(), ".");
+    if (tasks.length === 0) {
+      return comparison.refuse(
+        `${comparison.leftOut ?? "There are no tasks."} In a terminal: `,
+        runs(),
+      );
+    }
     if (board.models.length < 2) {
       return comparison.refuse("Comparing takes two models: give selfcheck board more runs.");
     }

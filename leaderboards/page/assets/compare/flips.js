@@ -5,23 +5,61 @@
   const { el } = selfcheck;
   const NOISE = 1e-9; // sums of the same numbers in another order
 
-  // The documents to which the headline metric applies in both models. Null: one has no scores.
-  const pairs = (scores, a, b) => {
-    const place = scores.metrics.indexOf(scores.headline);
-    const [left, right] = [a, b].map((model) => scores.values[model]?.[place] ?? null);
-    if (!left || !right) return null;
-    return scores.hashes
-      .map((hash, at) => ({ at, hash, a: left[at], b: right[at] }))
-      .filter((pair) => pair.a !== null && pair.b !== null)
-      .map((pair) => ({ ...pair, difference: pair.b - pair.a }));
+  // How two values of a document stand to each other: "same", "apart", or "first" or "second" where
+  // it applies to one of them only. Null: to neither.
+  const stand = (a, b) => {
+    if (a === null && b === null) return null;
+    if (b === null) return "first";
+    if (a === null) return "second";
+    return Math.abs(b - a) > NOISE ? "apart" : "same";
   };
 
-  const flipped = (both) =>
-    both
-      .filter(({ difference }) => Math.abs(difference) > NOISE)
+  // What two models have of every document, by the metric that tells documents apart. Null: one
+  // has no scores.
+  const pairs = (scores, a, b) => {
+    const place = scores.metrics.indexOf(scores.by);
+    const [left, right] = [a, b].map((model) => scores.values[model]?.[place] ?? null);
+    if (!left || !right) return null;
+    return scores.hashes.map((hash, at) => {
+      const [mine, theirs] = [left[at], right[at]];
+      const stands = stand(mine, theirs);
+      return { at, hash, a: mine, b: theirs, stands, difference: theirs - mine };
+    });
+  };
+
+  const isFlipped = ({ stands }) => stands !== null && stands !== "same";
+  const isLone = ({ stands }) => stands === "first" || stands === "second";
+
+  // The flipped ones: the largest differences first, those that apply to one only last.
+  const flipped = (all) =>
+    all
+      .filter(isFlipped)
       .sort(
-        (x, y) => Math.abs(y.difference) - Math.abs(x.difference) || (x.hash < y.hash ? -1 : 1),
+        (x, y) =>
+          isLone(x) - isLone(y) ||
+          (!isLone(x) && Math.abs(y.difference) - Math.abs(x.difference)) ||
+          (x.hash < y.hash ? -1 : 1),
       );
+
+  // How many documents are what: `both` are those to which the metric applies in both models.
+  const count = (all) => {
+    const of = (...kinds) => all.filter(({ stands }) => kinds.includes(stands));
+    const [apart, both] = [of("apart"), of("apart", "same")];
+    const higher = apart.filter(({ difference }) => difference > 0).length;
+    const sum = both.reduce((total, { difference }) => total + difference, 0);
+    return {
+      both: both.length,
+      apart: apart.length,
+      higher,
+      lower: apart.length - higher,
+      mean: both.length ? sum / both.length : null,
+      lone: [of("first").length, of("second").length],
+    };
+  };
+
+  // "applies only in A: 2, only in B: 1"; empty if it applies in both or in none.
+  const loneWords = ([first, second]) =>
+    first + second ? `applies only in A: ${first}, only in B: ${second}` : "";
 
   const VERDICTS = {
     better: "better than the base",
@@ -31,72 +69,82 @@
     none: "no difference from the base is shown",
   };
 
-  // What the board's own test says, where one of the two is the base; p values are not made here.
-  const tested = (board, { a, b, task }, metric) => {
-    const apart = [
-      "Not tested here: ",
-      selfcheck.command("selfcheck", "compare", "A", "B"),
-      " tests two runs.",
-    ];
-    if (board.base !== a && board.base !== b) return apart;
+  const minus = (board, one, other) => {
+    const [left, right] = [one, other].map((model) => selfcheck.name(board.models[model].name));
+    return [left, " minus ", right];
+  };
+
+  const NOT_PAIRED = "unpaired, from the two intervals alone";
+
+  // What the board says of a metric of model and base.
+  const quoted = (board, { a, b, task }, metric) => {
     const model = board.base === a ? b : a;
     const line = board.line(model, task, metric);
-    if (!line || line.change === null || line.delta === null) return apart;
-    const [name, base] = [board.models[model].name, board.models[board.base].name];
+    const isTested = line && line.delta !== null && (line.change !== null || line.paired === false);
+    if (!isTested) return ["The board has no test of ", el("code", {}, metric), " here."];
     const p = line.adjusted_p === null || line.adjusted_p < 0.001 ? "" : "= ";
+    const verdict =
+      line.change === null
+        ? el("strong", {}, NOT_PAIRED)
+        : el("strong", { class: `verdict-${line.change}` }, VERDICTS[line.change]);
     return [
-      "The board's test: ",
-      selfcheck.name(name),
-      " minus ",
-      selfcheck.name(base),
-      " (the base): ",
+      "The board's test of ",
+      el("code", {}, metric),
+      ": ",
+      ...minus(board, model, board.base),
+      ` (the base; ${model === b ? "B minus A" : "A minus B"} here): `,
       el("strong", {}, selfcheck.signed(line.delta)),
-      ` over ${selfcheck.count(line.delta_n, "document")}, adjusted p ${p}`,
-      `${selfcheck.p(line.adjusted_p)}: `,
-      el("strong", { class: `verdict-${line.change}` }, VERDICTS[line.change]),
+      line.delta_n === null ? "" : ` over ${selfcheck.count(line.delta_n, "document")}`,
+      `, adjusted p ${p}${selfcheck.p(line.adjusted_p)}: `,
+      verdict,
       ".",
     ];
   };
 
-  const summary = (board, chosen, scores, both, flips) => {
+  // The board's own tests, where one of the two is the base; p values are not made here.
+  const tested = (board, chosen, metrics) => {
+    if (chosen.a === chosen.b || ![chosen.a, chosen.b].includes(board.base)) {
+      const compare = selfcheck.command("selfcheck", "compare", "A", "B");
+      return [el("br"), "Not tested here: ", compare, " tests two runs."];
+    }
+    return metrics.flatMap((metric) => [el("br"), ...quoted(board, chosen, metric)]);
+  };
+
+  const summary = (board, chosen, scores, counts) => {
     const [a, b] = [chosen.a, chosen.b].map((model) => selfcheck.name(board.models[model].name));
-    const higher = flips.filter(({ difference }) => difference > 0).length;
-    const mean = both.reduce((sum, { difference }) => sum + difference, 0) / both.length;
-    const applies = both.length === scores.hashes.length ? "" : " to which it applies in both";
-    const differ = [
-      el("strong", {}, `${flips.length} of ${selfcheck.count(both.length, "document")}`),
-      `${applies} by `,
-      el("code", {}, scores.headline),
-      `: ${higher} higher in `,
-      b.cloneNode(true),
-      `, ${flips.length - higher} lower. `,
-      "Mean difference ",
-      el("strong", {}, selfcheck.signed(mean)),
-      ".",
-    ];
+    const { headline } = board.tasks[chosen.task];
+    const isPart = headline !== null && headline !== scores.by;
+    const lone = loneWords(counts.lone);
     return el(
       "p",
       { class: "summary" },
       a,
       " and ",
       b,
-      " differ on ",
-      ...differ,
-      el("br"),
-      ...tested(board, chosen, scores.headline),
+      " differ by ",
+      el("code", {}, scores.by),
+      ...(isPart ? [", a part of ", el("code", {}, headline), ","] : []),
+      " on ",
+      el("strong", {}, `${counts.apart} of ${selfcheck.count(counts.both, "document")}`),
+      counts.both === scores.hashes.length ? "" : " to which it applies in both",
+      `: ${counts.higher} higher in `,
+      b.cloneNode(true),
+      `, ${counts.lower} lower. `,
+      lone && `It ${lone}. `,
+      "Mean difference, ",
+      ...minus(board, chosen.b, chosen.a),
+      ": ",
+      el("strong", {}, selfcheck.signed(counts.mean)),
+      ".",
+      ...tested(board, chosen, isPart ? [scores.by, headline] : [scores.by]),
     );
   };
 
   // How many documents fell, stayed and rose, as one bar; the words beside it say the same.
-  const bar = (both, flips) => {
-    const higher = flips.filter(({ difference }) => difference > 0).length;
-    const parts = [
-      ["lower", flips.length - higher],
-      ["same", both.length - flips.length],
-      ["higher", higher],
-    ];
+  const bar = ({ both, apart, lower, higher }) => {
+    const parts = { lower, same: both - apart, higher };
     const made = el("div", { class: "flips", "aria-hidden": "true" });
-    for (const [kind, number] of parts) {
+    for (const [kind, number] of Object.entries(parts)) {
       if (number === 0) continue;
       const part = el("span", { class: `bit ${kind}` }, `${number} ${kind}`);
       part.style.flexGrow = number;
@@ -105,5 +153,5 @@
     return made;
   };
 
-  selfcheck.flips = { pairs, flipped, summary, bar };
+  selfcheck.flips = { pairs, isFlipped, flipped, count, loneWords, summary, bar };
 }

@@ -3,21 +3,18 @@
 
 {
   const names = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
-  const folded = (text) => text.normalize("NFKC").toLowerCase();
+  const valueOf = (cell) => (cell.dataset.value === "" ? null : Number(cell.dataset.value));
 
   // The rows of a part of the table, and what each is sorted by; read once.
-  const readRows = (body, board) =>
+  const readRows = (body) =>
     [...body.querySelectorAll("tr[data-model]")].map((row) => {
       const model = Number(row.dataset.model);
-      const keys = {
-        place: model,
-        model: board.models[model].name,
-        mean: board.models[model].mean,
-      };
+      const name = row.querySelector("th.model bdi").textContent;
+      const keys = { place: model, model: name, mean: valueOf(row.querySelector("td.mean")) };
       for (const cell of row.querySelectorAll("td[data-task]")) {
-        keys[cell.dataset.task] = cell.dataset.value === "" ? null : Number(cell.dataset.value);
+        keys[cell.dataset.task] = valueOf(cell);
       }
-      return { row, model, keys, words: folded(board.models[model].name) };
+      return { row, model, keys, words: selfcheck.folded(name) };
     });
 
   // Rows without a value stay last either way; equal ones stay by place.
@@ -54,21 +51,19 @@
   };
 
   // Cells by check, and those that span all columns: what a filter of checks has to touch.
-  const readColumns = (table, board) => {
+  const readColumns = (table) => {
     const byCheck = new Map();
     const add = (check, cell) => {
       if (!byCheck.has(check)) byCheck.set(check, []);
       byCheck.get(check).push(cell);
     };
-    for (const cell of table.querySelectorAll("[data-task], th[data-check]")) {
-      add(cell.dataset.check ?? board.tasks[cell.dataset.task].check, cell);
-    }
+    for (const cell of table.querySelectorAll("[data-check]")) add(cell.dataset.check, cell);
     const spanning = [...table.querySelectorAll("tbody [colspan]")];
     return { byCheck, spanning: spanning.map((cell) => ({ cell, span: cell.colSpan })) };
   };
 
-  const startChecks = (table, fieldset, board, told) => {
-    const { byCheck, spanning } = readColumns(table, board);
+  const startChecks = (table, fieldset, told) => {
+    const { byCheck, spanning } = readColumns(table);
     const width = (cells) => cells.filter((cell) => cell.closest("tr[data-model='0']")).length;
     const boxes = [...(fieldset?.querySelectorAll("input[type=checkbox]") ?? [])];
     const filter = () => {
@@ -88,7 +83,8 @@
   const startSearch = (search, bodies, told) => {
     const all = bodies.flatMap(({ rows }) => rows);
     const filter = () => {
-      const words = folded(search?.value ?? "")
+      const words = selfcheck
+        .folded(search?.value ?? "")
         .split(/\s+/)
         .filter(Boolean);
       let shown = 0;
@@ -113,10 +109,10 @@
     filter();
   };
 
-  selfcheck.starts.push((board) => {
+  const start = () => {
     const table = document.getElementById("models");
     if (!table) return;
-    const bodies = [...table.tBodies].map((body) => ({ body, rows: readRows(body, board) }));
+    const bodies = [...table.tBodies].map((body) => ({ body, rows: readRows(body) }));
     const status = document.getElementById("overview-status");
     const counts = {};
     const told = (news) => {
@@ -128,6 +124,8 @@
     };
     startSorting(table, bodies);
     startSearch(document.getElementById("filter-models"), bodies, told);
-    startChecks(table, document.getElementById("filter-checks"), board, told);
-  });
+    startChecks(table, document.getElementById("filter-checks"), told);
+  };
+
+  selfcheck.start("overview", start, { alone: true });
 }

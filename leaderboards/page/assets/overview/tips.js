@@ -17,7 +17,7 @@
     tip.style.top = `${fits ? at.bottom : Math.max(0, at.top - box.height)}px`;
   };
 
-  selfcheck.starts.push(() => {
+  const start = () => {
     let open = null;
     const show = (event) => {
       const host = hostOf(event);
@@ -41,5 +41,7 @@
         host.classList.add("closed");
       }
     });
-  });
+  };
+
+  selfcheck.start("overview", start, { alone: true });
 }

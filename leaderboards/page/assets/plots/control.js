@@ -43,7 +43,7 @@
   // The numbers of the tasks; of many points only what they are.
   const noteOf = (group, points) => {
     const tasks = group.map(({ taskName }, place) => `${place + 1}\u00a0${taskName}`);
-    if (plots.isDense(points)) return `${points.length} points; their intervals are not drawn.`;
+    if (plots.isDense(points)) return `${selfcheck.count(points.length, "point")}; their intervals are not drawn.`;
     return group.length > 1 ? tasks.join(" · ") : "";
   };
 
@@ -56,7 +56,7 @@
       part: `${metric.name} and ${metric.control}`,
       note: noteOf(group, points),
       title: `${check}: ${metric.name} against its control, ${metric.control}`,
-      about: `${points.length} points, ${above} of them above the diagonal: lift above 0.`,
+      about: `${selfcheck.count(points.length, "point")}, ${above} above the diagonal: lift above 0.`,
       heads: ["model", "task", metric.control, "its interval", "its n", ...plots.heads],
       rows: () => points.map(({ row }) => row),
       points,

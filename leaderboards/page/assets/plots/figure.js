@@ -113,8 +113,8 @@ selfcheck.plots = { kinds: [] };
     );
 
   const values = (figure) => {
-    const about = { class: "plot-values", tabindex: 0, role: "region", "aria-label": "Values" };
-    const place = el("div", about);
+    const about = { class: "plot-values", tabindex: 0, role: "region" };
+    const place = el("div", { ...about, "aria-label": `Values of: ${figure.title}` });
     const open = ({ target }) => {
       if (target.open && !place.firstChild) place.append(valuesTable(figure));
     };

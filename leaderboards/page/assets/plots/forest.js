@@ -16,7 +16,17 @@
     const say = ({ line, model }) =>
       `${selfcheck.number(line.value)} (${plots.apart(board.models[model].name)})`;
     const [low, high] = [d3.least, d3.greatest].map((of) => of(some, ({ line }) => line.value));
-    return `${some.length} models with a value, from ${say(low)} to ${say(high)}.`;
+    return `${selfcheck.count(some.length, "model")} with a value, from ${say(low)} to ${say(high)}.`;
+  };
+
+  const intervalRows = (board, order, lines, metric) => {
+    const rows = order.map((model) => {
+      const change = plots.change(lines[model]);
+      const told = change === "none" ? "–" : change;
+      return [board.models[model].name, ...plots.cells(lines[model]), told];
+    });
+    const isDrawn = plots.hasChance(metric);
+    return isDrawn ? [...rows, ["chance", ...plots.chanceCells(metric.chance), "–"]] : rows;
   };
 
   const intervalFigure = (board, panel, domain) => {
@@ -27,16 +37,11 @@
     return plots.rowsFigure({
       name: taskName,
       part: metric.name,
-      note: plots.note(metric),
+      note: plots.note(panel),
       title: `${metric.name} of ${taskName}: 95% intervals of the models`,
       about: `A row per model. ${sayHighest(board, lines)}`,
       heads: ["model", ...plots.heads, "change"],
-      rows: () =>
-        order.map((model) => {
-          const change = plots.change(lines[model]);
-          const told = change === "none" ? "–" : change;
-          return [board.models[model].name, ...plots.cells(lines[model]), told];
-        }),
+      rows: () => intervalRows(board, order, lines, metric),
       domain,
       lanes: 1,
       references: [
@@ -48,11 +53,8 @@
   };
 
   const intervalKey = (board) => {
-    const items = board.base === null ? [] : plots.CHANGES;
-    const rows = board.lines.filter(({ change }) => change);
-    const used = items.filter(
-      ([{ kind }]) => kind === "none" || rows.some(({ change }) => change === kind),
-    );
+    const drawn = (kind, arrow) => ({ shape: "circle", kind, arrow: kind !== "none" && arrow });
+    const used = board.base === null ? [] : plots.changes(board, drawn);
     const base = [{ shape: "diamond", kind: "base", line: "whisker" }, "base, the dashed line"];
     const bar = [{ line: "whisker" }, "95% interval"];
     return plots.key([...(board.base === null ? [] : [base]), ...used, bar]);
@@ -66,7 +68,7 @@
       const panels = plots.panels(board, task);
       const domains = plots.domains(board, panels);
       const figures = panels.map((panel, place) => intervalFigure(board, panel, domains[place]));
-      return { key: intervalKey(board), figures };
+      return { key: intervalKey(board), note: plots.taskNote(board, task), figures };
     },
   });
 }

@@ -96,7 +96,7 @@
     up: [d3.symbolTriangle, 44],
     down: [DOWN, 44],
   };
-  const ARROWS = { better: 1, worse: -1, higher: 1, lower: -1 };
+  const CHANGED = ["better", "worse", "higher", "lower"];
 
   plots.shapes = ["circle", "square", "up", "down", "star", "cross"];
 
@@ -106,15 +106,19 @@
     return path.attr("d", d3.symbol(type, size)()).attr("transform", `translate(${x},${y})`);
   };
 
-  // Up or down for a change that the paired test supports; nothing for any other.
-  plots.arrow = (stage, x, y, change) => {
-    if (!(change in ARROWS)) return;
-    const up = ARROWS[change];
+  // A change that the paired test supports; "none" for any other.
+  plots.change = (line) => (line && CHANGED.includes(line.change) ? line.change : "none");
+
+  // Up where it is higher than the base, down where lower, whichever is better; a circle for none.
+  plots.shapeOf = (line) =>
+    plots.change(line) === "none" ? "circle" : line.delta < 0 ? "down" : "up";
+
+  plots.arrow = (stage, x, y, change, shape) => {
+    if (change === "none") return;
+    const up = shape === "up" ? 1 : -1;
     const path = `M${x - 4.5},${y + 4 * up}h9l-4.5,${-8 * up}z`;
     stage.append("path").attr("class", `arrow ${change}`).attr("d", path);
   };
-
-  plots.change = (line) => (line && line.change in ARROWS ? line.change : "none");
 
   // An interval, with caps: `along` is the scale it lies on, `at` its place across.
   plots.whisker = (stage, line, along, at, { upright = false, cap = 3, kind = "" } = {}) => {
@@ -168,6 +172,7 @@
 
   // Keys
 
+  // With an arrow: what stands at a mark of the kind, as it does in rows.
   const swatch = ({ shape, kind, arrow, line, band }) => {
     const svg = d3
       .create("svg:svg")
@@ -177,7 +182,7 @@
     if (band) svg.append("path").attr("class", band).attr("d", "M0,3h22v10h-22z");
     if (line) svg.append("path").attr("class", line).attr("d", "M0,8h22");
     if (shape) plots.mark(svg, 11, 8, shape, kind);
-    if (arrow) plots.arrow(svg, 25, 8, arrow);
+    if (arrow) plots.arrow(svg, 25, 8, kind, arrow);
     return svg.node();
   };
 
@@ -188,13 +193,24 @@
       ...items.map(([drawn, text]) => el("li", {}, swatch(drawn), plots.name(text, 64))),
     );
 
-  plots.CHANGES = [
-    [{ shape: "circle", kind: "better", arrow: "better" }, "better than the base"],
-    [{ shape: "circle", kind: "worse", arrow: "worse" }, "worse than the base"],
-    [{ shape: "circle", kind: "higher", arrow: "higher" }, "higher"],
-    [{ shape: "circle", kind: "lower", arrow: "lower" }, "lower"],
-    [{ shape: "circle", kind: "none" }, "no supported change"],
+  const CHANGES = [
+    ["better", "up", "better than the base"],
+    ["better", "down", "lower, and better than the base"],
+    ["worse", "down", "worse than the base"],
+    ["worse", "up", "higher, and worse than the base"],
+    ["higher", "up", "higher"],
+    ["lower", "down", "lower"],
+    ["none", "circle", "no supported change"],
   ];
+
+  // The changes that a board has: [what it is drawn as, text], as keys have them.
+  plots.changes = (board, drawn) => {
+    const has = (kind, shape) =>
+      kind === "none" ||
+      board.lines.some((line) => line.change === kind && plots.shapeOf(line) === shape);
+    const some = CHANGES.filter(([kind, shape]) => has(kind, shape));
+    return some.map(([kind, shape, text]) => [drawn(kind, shape), text]);
+  };
 
   // What is said of a line
 
@@ -206,8 +222,13 @@
     if (line === null) return ["no value", "–", "–", "–", "–"];
     const { number, interval, signed, p } = selfcheck;
     const told = [number(line.value), interval(line.low, line.high), String(line.n)];
-    return [...told, signed(line.delta), p(line.adjusted_p)];
+    const how = line.paired === false ? " unpaired" : "";
+    const tested = [signed(line.delta), p(line.adjusted_p)];
+    return [...told, ...tested.map((text) => (text === "–" ? text : text + how))];
   };
+
+  // The same for a number that is drawn as a line across.
+  plots.chanceCells = (value) => [plots.number(value), "–", "–", "–", "–"];
 
   plots.told = (name, line) => {
     if (line === null) return `${plots.apart(name)}: no value`;

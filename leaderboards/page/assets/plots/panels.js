@@ -23,13 +23,11 @@
 
   // The headlines of all tasks (task null), or every metric of one; only what has a value.
   plots.panels = (board, task) => {
-    const all = board.tasks.flatMap(({ metrics, headline }, place) =>
-      (task === null ? metrics.filter(({ name }) => name === headline) : metrics).map((metric) => ({
-        task: place,
-        taskName: board.tasks[place].name,
-        metric,
-      })),
-    );
+    const all = board.tasks.flatMap(({ name, metrics, headline, held_against }, place) => {
+      const some = task === null ? metrics.filter((metric) => metric.name === headline) : metrics;
+      const heldAgainst = task === null ? held_against : null; // else it is told once, by taskNote
+      return some.map((metric) => ({ task: place, taskName: name, metric, heldAgainst }));
+    });
     return all.filter(
       (panel) =>
         (task === null || panel.task === task) &&
@@ -41,10 +39,32 @@
   plots.linesOf = (board, panel) =>
     board.models.map((_, model) => plots.found(board, model, panel.task, panel.metric.name));
 
-  plots.note = ({ meaning, over, rises }) => {
-    const told = [meaning, over && `Over: ${over}`].filter(Boolean);
-    if (rises === false) told.push("Lower is better");
-    return told.map((text) => text.replace(/[.\s]*$/, ".")).join(" ");
+  const sentences = (told) =>
+    told
+      .filter(Boolean)
+      .map((text) => text.replace(/[.\s]*$/, "."))
+      .join(" ");
+
+  plots.hasChance = ({ chance }) => chance !== null && chance !== undefined;
+
+  // What a figure of a panel shows, in words.
+  plots.note = ({ metric, heldAgainst }) =>
+    sentences([
+      metric.meaning,
+      metric.over && `Over: ${metric.over}`,
+      plots.hasChance(metric) && `Chance: ${plots.number(metric.chance)}`,
+      heldAgainst && `Control: ${heldAgainst}`,
+      metric.rises === false && "Lower is better",
+    ]);
+
+  // What holds for all figures of a task.
+  plots.taskNote = (board, task) => {
+    if (task === null) return null;
+    const { name, held_against, rank_note } = board.tasks[task];
+    return sentences([
+      held_against && `Control of ${plots.apart(name)}: ${held_against}`,
+      rank_note && `Not ranked: ${rank_note}`,
+    ]);
   };
 
   // What a choice of task offers first: every headline.

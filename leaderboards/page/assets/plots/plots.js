@@ -64,7 +64,7 @@
     changeKind();
   };
 
-  selfcheck.starts.push((board) => {
+  selfcheck.start("plots", (board) => {
     const [place, ...selects] = ["plot-figures", "plot-kind", "plot-task"].map((id) =>
       document.getElementById(id),
     );

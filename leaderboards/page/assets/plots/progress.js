@@ -77,9 +77,9 @@
 
   // Lines
 
-  const drawReference = (stage, y, room, { line, chance }) => {
-    if (chance !== null && chance !== undefined) {
-      const path = `M${room.left},${y(chance)}H${room.right}`;
+  const drawReference = (stage, y, room, { line, metric }) => {
+    if (plots.hasChance(metric)) {
+      const path = `M${room.left},${y(metric.chance)}H${room.right}`;
       stage.append("path").attr("class", "reference chance").attr("d", path);
     }
     if (!line) return;
@@ -119,13 +119,13 @@
     }
   };
 
-  const namesOf = (all, y, base, chance) => {
+  const namesOf = (all, y, base, metric) => {
     const ends = all
       .filter(({ of }) => of)
       .map(({ of, points, ...rest }) => ({ ...rest, text: of, y: y(points.at(-1).line.value) }));
     if (base) ends.push({ text: "base", y: y(base.value), kind: "quiet" });
-    if (chance !== null && chance !== undefined) {
-      ends.push({ text: "chance", y: y(chance), kind: "quiet" });
+    if (plots.hasChance(metric)) {
+      ends.push({ text: "chance", y: y(metric.chance), kind: "quiet" });
     }
     return ends;
   };
@@ -148,23 +148,27 @@
     const y = d3.scaleLinear().domain(domain).range([room.bottom, TOP]);
     drawLevels(stage, y, room);
     drawSteps(stage, x, room, steps, unit);
-    drawReference(stage, y, room, { line: base, chance: metric.chance });
+    drawReference(stage, y, room, { line: base, metric });
     const apart = Math.min(4, 20 / all.length); // intervals at one step stand side by side
     for (const [place, series] of all.entries()) {
       drawSeries(stage, x, y, series, (place - (all.length - 1) / 2) * apart);
     }
-    const ends = namesOf(all, y, base, metric.chance);
+    const ends = namesOf(all, y, base, metric);
     const most = Math.floor(room.bottom / 14);
     drawNames(stage, ends.slice(-most), room);
   };
 
   // Figures
 
-  const rowsOf = (all, base, unit) => {
-    const some = all.flatMap(({ of, points }) =>
+  const rowsOf = (all, base, unit, metric) => {
+    const rows = all.flatMap(({ of, points }) =>
       points.map(({ name, at, line }) => [name, of, `${unit} ${at}`, ...plots.cells(line)]),
     );
-    return base ? [...some, ["base", "–", "–", ...plots.cells(base)]] : some;
+    if (base) rows.push(["base", "–", "–", ...plots.cells(base)]);
+    if (plots.hasChance(metric)) {
+      rows.push(["chance", "–", "–", ...plots.chanceCells(metric.chance)]);
+    }
+    return rows;
   };
 
   const progressFigure = (board, panel, unit, domain) => {
@@ -175,11 +179,11 @@
     return {
       name: taskName,
       part: metric.name,
-      note: plots.note(metric),
+      note: plots.note(panel),
       title: `${metric.name} of ${taskName} by ${unit}`,
       about: `Points of each line: ${numbers.join(", ")}. ${base ? "With the base." : ""}`,
       heads: ["model", "series", "at", ...plots.heads],
-      rows: () => rowsOf(all, base, unit),
+      rows: () => rowsOf(all, base, unit, metric),
       height: heightOf,
       draw: (stage, width) => drawProgress(stage, width, { all, base, metric, domain, unit }),
     };
@@ -212,7 +216,7 @@
           .filter(([panel]) => linesIn(board, panel, unit).length)
           .map(([panel, domain]) => progressFigure(board, panel, unit, domain)),
       );
-      return { key: progressKey(board), figures };
+      return { key: progressKey(board), note: plots.taskNote(board, task), figures };
     },
   });
 }

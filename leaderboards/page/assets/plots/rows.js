@@ -79,7 +79,7 @@
 
   const drawNumbers = (stage, at, place, { line, change }) => {
     const y = place.text;
-    plots.arrow(stage, at.width - 108, y, change);
+    plots.arrow(stage, at.width - 108, y, change, plots.shapeOf(line));
     const value = plots.text(stage, at.width - 50, y, "number end", plots.number(line.value));
     const number = plots.text(stage, at.width, y, "number end quiet", line.n);
     for (const text of [value, number]) text.attr("dy", "0.35em");

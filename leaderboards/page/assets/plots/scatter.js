@@ -22,8 +22,6 @@
   const numberKey = (texts) =>
     el("ol", { class: "plot-numbers" }, ...texts.map((text) => el("li", {}, plots.name(text, 64))));
 
-  const SHAPED = { better: "up", worse: "down", higher: "up", lower: "down", none: "circle" };
-
   const basePoints = (board, panels, labels, model) =>
     panels.flatMap(({ task, taskName, metric }, place) => {
       const x = plots.found(board, board.base, task, metric.name);
@@ -32,7 +30,7 @@
       const change = plots.change(y);
       const told = `${taskName}, ${metric.name}\n${plots.told("base", x)}\n`;
       const checkpoint = plots.told(board.models[model].name, y);
-      const mark = { shape: SHAPED[change], kind: change, label: labels[place] };
+      const mark = { shape: plots.shapeOf(y), kind: change, label: labels[place] };
       return [{ x, y, ...mark, number: String(place + 1), told: told + checkpoint, place }];
     });
 
@@ -42,13 +40,21 @@
       return [`${taskName}: ${metric.name}`, ...plots.cells(x).slice(0, 3), ...plots.cells(y)];
     });
 
+  // By their numbers and names, the metrics of points that are better when lower.
+  const sayLower = (points, panels) => {
+    const lower = points.filter(({ place }) => panels[place].metric.rises === false);
+    const told = lower.map(({ number, label }) => `${number}\u00a0${plots.apart(label)}`);
+    return told.length ? `Lower is better: ${told.join(" · ")}.` : "";
+  };
+
   const baseFigure = (board, { model, points }, panels, domain) => {
     const [name, base] = [board.models[model].name, board.models[board.base].name];
     const above = points.filter(({ x, y }) => y.value > x.value).length;
     return plots.squareFigure({
       name,
       title: `${plots.apart(name)} against the base, ${plots.apart(base)}`,
-      about: `${points.length} points, ${above} of them above the diagonal: higher than the base.`,
+      note: sayLower(points, panels),
+      about: `${selfcheck.count(points.length, "point")}, ${above} above the diagonal: higher than the base.`,
       heads: ["metric", "base", "its interval", "its n", ...plots.heads],
       rows: () => baseRows(points, panels),
       points,
@@ -60,10 +66,7 @@
   };
 
   const baseKey = (board, panels, task) => {
-    const used = plots.CHANGES.map(([{ shape, kind }, text]) => [
-      { shape: SHAPED[kind] ?? shape, kind },
-      text,
-    ]).filter(([{ kind }]) => kind === "none" || board.lines.some(({ change }) => change === kind));
+    const used = plots.changes(board, (kind, shape) => ({ shape, kind }));
     const texts = panels.map(({ taskName, metric }) =>
       task === null ? `${taskName}: ${metric.name}` : metric.name,
     );

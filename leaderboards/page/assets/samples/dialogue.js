@@ -12,16 +12,19 @@
   ];
 
   const said = (turn) => {
-    if (!turn) return "not asked";
+    if (!turn?.asked) return "not asked";
     if (turn.read !== null) return words(turn.read);
     return turn.fault ?? words(turn.answer);
   };
 
   // The verdict, and with it what it rests on: the answer before, after, and after the control.
-  const outcome = ({ sample }) => {
+  const outcome = (board, { sample }) => {
     if (!sample) return el("p", { class: "missing" }, "has no sample of it");
     const turns = byStage(sample);
-    const made = el("div", { class: "outcome" }, el("p", { class: "verdict" }, sample.verdict));
+    const verdict = el("p", { class: "verdict" }, selfcheck.verdictOf(sample));
+    const made = el("div", { class: "outcome" }, verdict);
+    const meaning = board.verdicts.find(([name]) => name === sample.verdict)?.[1];
+    if (meaning) made.append(el("p", { class: "meaning" }, meaning));
     if (!turns.has("verify") && !turns.has("control")) return made;
     const told = OUTCOMES.map(([stage, when]) =>
       el("div", {}, el("dt", {}, when), el("dd", { dir: "auto" }, said(turns.get(stage)))),
@@ -33,16 +36,18 @@
   const number = (shown) => el("td", { class: "number" }, shown);
   const heading = (name, kind = null) => el("th", { scope: "col", class: kind, dir: "auto" }, name);
 
-  const metricRow = (name, told, headline, meaning) => {
+  // `marks` are what the metric is here: the headline, what documents are told apart by, or both.
+  const metricRow = (name, told, marks, { meaning, over } = {}) => {
     const title = el("th", { scope: "row" }, el("span", {}, name));
-    if (headline) title.append(el("small", {}, " headline"));
-    if (meaning) title.append(" ", el("small", { class: "meaning" }, meaning));
+    if (marks.length) title.append(el("small", {}, ` ${marks.join("; ")}`));
+    const means = [meaning, over && `over: ${over}`].filter(Boolean).join("; ");
+    if (means) title.append(" ", el("small", { class: "meaning" }, means));
     const cells = told.map((value) => number(selfcheck.number(value)));
     if (told.length === 2) {
       const apart = told.includes(null) ? null : told[1] - told[0];
       cells.push(number(apart === 0 ? "0" : selfcheck.signed(apart)));
     }
-    return el("tr", { class: headline ? "headline" : null }, title, ...cells);
+    return el("tr", { class: marks.length ? "headline" : null }, title, ...cells);
   };
 
   const metrics = (accounts, scores, task, at) => {
@@ -50,8 +55,12 @@
     const names = two ? [...accounts.map(({ name }) => name), "difference"] : ["value"];
     const rows = scores.metrics.map((name, place) => {
       const told = accounts.map(({ model }) => scores.values[model]?.[place]?.[at] ?? null);
-      const { meaning } = task.metrics.find((metric) => metric.name === name) ?? {};
-      return metricRow(name, told, name === scores.headline, meaning);
+      const marks = [
+        name === task.headline && "headline",
+        name === scores.by && "documents are told apart by it",
+      ].filter(Boolean);
+      const about = task.metrics.find((metric) => metric.name === name);
+      return metricRow(name, told, marks, about);
     });
     const head = el("tr", {}, heading("metric"), ...names.map((name) => heading(name, "number")));
     const caption = el("caption", {}, "What the document scored; –: does not apply");
@@ -126,8 +135,9 @@
     return el("section", { class: "turn" }, el("h4", {}, "also found"), sides(accounts, told));
   };
 
-  const facts = (accounts, columns) => {
-    const made = el("div", { class: "short" }, sides(accounts, accounts.map(outcome)));
+  const facts = (board, accounts, columns) => {
+    const outcomes = accounts.map((account) => outcome(board, account));
+    const made = el("div", { class: "short" }, sides(accounts, outcomes));
     const target = accounts.map(({ sample }) => sample?.target).find(Boolean);
     if (target) {
       made.append(el("div", {}, label("target"), text(target, "target", "target")));
@@ -139,8 +149,8 @@
     return made;
   };
 
-  selfcheck.dialogue = (task, scores, columns, accounts, at) => {
-    const head = [facts(accounts, columns), metrics(accounts, scores, task, at)];
+  selfcheck.dialogue = (board, task, scores, columns, accounts, at) => {
+    const head = [facts(board, accounts, columns), metrics(accounts, scores, task, at)];
     const parts = [
       el("div", { class: "head" }, ...head),
       legend(accounts),

@@ -2,53 +2,56 @@
 // Which of a task's documents the reader lists: by words, by verdict, by what could be read.
 
 {
-  const NOISE = 1e-9; // sums of the same numbers in another order
   const READABLE = [
     ["all", () => true],
     ["readable", (told) => told === true],
     ["not readable", (told) => told === false],
     ["does not apply", (told) => told === null],
   ];
-  const folded = (text) => text.normalize("NFKC").toLowerCase();
+  const { folded } = selfcheck;
 
   // What was there to be read: not what a prompt lost, and not our note that a text is cut.
   const unmarked = (pieces) =>
     (pieces ?? []).map(([kind, text]) => (kind === "gone" || kind === "cut" ? "" : text)).join("");
 
-  // All that a search looks through in a sample; made once, when it is first looked for.
+  // What a search looks through, folded; made once, when it is first looked for. Prompts are left
+  // out: they are templates, the same for every document.
   const texts = new WeakMap();
-  const textOf = (sample) => {
-    if (!sample) return "";
-    if (!texts.has(sample)) {
-      const turns = sample.turns.flatMap(({ prompt, answer, read }) => [prompt, answer, read]);
-      const choices = sample.choices.flatMap(({ prompt, rows }) => [
-        prompt,
-        ...rows.map(([of]) => of),
-      ]);
-      const findings = sample.findings.map(([, pieces]) => pieces);
-      texts.set(sample, folded([...turns, ...choices, ...findings].map(unmarked).join("\n")));
-    }
-    return texts.get(sample);
+  const remembered = (of, list) => {
+    if (!of) return "";
+    if (!texts.has(of)) texts.set(of, folded(list(of).map(unmarked).join("\n")));
+    return texts.get(of);
   };
+  const sampleText = ({ target, turns, choices, findings }) => [
+    target,
+    ...turns.flatMap(({ answer, read, fault }) => [answer, read, [["", fault ?? ""]]]),
+    ...choices.flatMap(({ rows }) => rows.map(([of]) => of)),
+    ...findings.map(([, pieces]) => pieces),
+  ];
+  const textOf = (sample) => remembered(sample, sampleText);
+  const columnsOf = (columns) => remembered(columns, (all) => all.map(([, pieces]) => pieces));
 
-  // Whether the two models' headline metric differs on a document, or applies to one of them only.
-  const differ = ({ values, against }, at) => {
-    const [mine, theirs] = [values?.[at] ?? null, against?.[at] ?? null];
-    if (mine === null || theirs === null) return mine !== theirs;
-    return Math.abs(mine - theirs) > NOISE;
-  };
+  const NO_VERDICT = "no verdict";
+  const verdictOf = (sample) => (sample ? sample.verdict || NO_VERDICT : "no sample");
 
-  const tally = (samples) => {
+  // Verdict -> how many, in the order in which the board lists them; what it does not list is last.
+  const tally = (samples, order) => {
     const counts = new Map();
-    for (const sample of samples) {
-      if (sample) counts.set(sample.verdict, (counts.get(sample.verdict) ?? 0) + 1);
+    for (const verdict of samples.map(verdictOf)) {
+      counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
     }
-    return new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const place = (verdict) => (order.includes(verdict) ? order.indexOf(verdict) : order.length);
+    return new Map([...counts].sort(([a], [b]) => place(a) - place(b) || (a < b ? -1 : 1)));
   };
+
+  // Whether two models differ on a document; they do on none if one has no scores.
+  const isFlipped = (pairs, at) => pairs !== null && selfcheck.flips.isFlipped(pairs[at]);
 
   class Filters {
-    constructor(controls) {
+    // `order` are the verdicts as they are listed.
+    constructor(controls, order) {
       this.controls = controls;
+      this.order = order;
       this.verdicts = [null]; // as the <select> lists them; null: all
     }
 
@@ -74,7 +77,7 @@
     fill({ samples, paired }) {
       const { verdict, readable, flipped } = this.controls;
       const before = this.verdicts[verdict.value] ?? null;
-      const counts = tally(samples);
+      const counts = tally(samples, this.order);
       this.verdicts = [null, ...counts.keys()];
       const told = [...counts].map(([name, number]) => `${name} (${number})`);
       const chosen = Math.max(0, this.verdicts.indexOf(before));
@@ -90,24 +93,27 @@
 
     // The places of the documents to list.
     choose(found) {
-      const { samples, others, scores } = found;
+      const { samples, others, scores, documents, pairs } = found;
       const { search, verdict, readable, flipped } = this.controls;
       const words = folded(search.value.trim());
       const wanted = this.verdicts[verdict.value] ?? null;
       const [, fits] = READABLE[readable.value];
       const has = (at) =>
-        [folded(scores.excerpts[at]), textOf(samples[at]), textOf(others?.[at])].some((text) =>
-          text.includes(words),
-        );
+        [
+          folded(scores.excerpts[at]),
+          columnsOf(documents?.[at]),
+          textOf(samples[at]),
+          textOf(others?.[at]),
+        ].some((text) => text.includes(words));
       return [...samples.keys()].filter(
         (at) =>
-          (wanted === null || samples[at]?.verdict === wanted) &&
+          (wanted === null || verdictOf(samples[at]) === wanted) &&
           fits(samples[at]?.readable ?? null) &&
-          (!flipped.checked || differ(found, at)) &&
+          (!flipped.checked || isFlipped(pairs, at)) &&
           (words === "" || has(at)),
       );
     }
   }
 
-  Object.assign(selfcheck, { Filters, differ });
+  Object.assign(selfcheck, { Filters, verdictOf, isFlipped });
 }

@@ -59,15 +59,15 @@
     value === null || value === undefined ? "does not apply" : selfcheck.number(value);
 
   const entry = (found, at, href) => {
-    const { scores, samples, values, against, paired } = found;
-    const value = el("span", { class: "value" }, `${scores.headline} ${told(values?.[at])}`);
+    const { scores, samples, values, against, paired, pairs } = found;
+    const value = el("span", { class: "value" }, `${scores.by} ${told(values?.[at])}`);
     if (paired) value.append(` beside ${told(against?.[at])}`);
-    if (paired && selfcheck.differ(found, at)) value.append(" ", el("strong", {}, "differ"));
+    if (selfcheck.isFlipped(pairs, at)) value.append(" ", el("strong", {}, "differ"));
     return el(
       "a",
       { href, "data-at": at },
       el("span", { class: "excerpt", dir: "auto" }, scores.excerpts[at]),
-      el("span", { class: "verdict" }, samples[at]?.verdict ?? "no sample"),
+      el("span", { class: "verdict" }, selfcheck.verdictOf(samples[at])),
       value,
     );
   };

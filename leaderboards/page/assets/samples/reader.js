@@ -11,7 +11,11 @@
       this.board = board;
       this.tasks = tasks;
       this.controls = Object.fromEntries(CONTROLS.map((name) => [name, byId(name)]));
-      this.filters = new selfcheck.Filters(this.controls);
+      this.filters = new selfcheck.Filters(
+        this.controls,
+        board.verdicts.map(([name]) => name),
+      );
+      this.leftOut = selfcheck.leftOut(board, tasks);
       this.listing = new selfcheck.Listing(byId("list"));
       this.status = byId("status");
       this.newest = selfcheck.newest();
@@ -82,11 +86,12 @@
     }
 
     show([scores, documents, samples, others], hash) {
-      const place = scores.metrics.indexOf(scores.headline);
+      const place = scores.metrics.indexOf(scores.by);
       const of = (model) => (model === null ? null : (scores.values[model]?.[place] ?? null));
       const paired = this.other !== null;
-      const headlines = { values: of(this.model), against: of(this.other), paired };
-      this.found = { scores, documents, samples, others, ...headlines };
+      const pairs = paired ? selfcheck.flips.pairs(scores, this.model, this.other) : null;
+      const values = { values: of(this.model), against: of(this.other), paired, pairs };
+      this.found = { scores, documents, samples, others, ...values };
       for (const option of this.controls.other.options) {
         option.disabled = Number(option.value) - 1 === this.model;
       }
@@ -100,7 +105,7 @@
       this.found = null;
       this.listing.clear();
       this.open(null);
-      this.status.textContent = this.note + told;
+      this.status.textContent = [this.note + told, this.leftOut].filter(Boolean).join(" ");
       this.note = "";
     }
 
@@ -126,17 +131,19 @@
 
     tell() {
       const { scores, samples, others } = this.found;
-      const task = this.board.tasks[this.task].name;
+      const { name: task, lacks } = this.board.tasks[this.task];
       const [all, shown] = [scores.hashes.length, samples.length];
       const told = [`${this.note}${this.chosen.length} of ${selfcheck.count(shown, "document")}`];
       if (this.other !== null && !others) told.push(`. ${this.name(this.other)} has no samples`);
       if (shown < all) {
         const whole = selfcheck.count(all, "document");
         told.push(
-          `. The page holds the samples of ${shown} of ${whole}, the same for every model; the rest: `,
+          `. The page holds the samples of ${shown} of ${whole}, the same for every model`,
+          `${lacks === null ? "" : ` (${lacks})`}; the rest: `,
           selfcheck.command("selfcheck", "show", "RUN", "--task", task),
         );
       }
+      if (this.leftOut !== null) told.push(`. ${this.leftOut}`);
       this.status.replaceChildren(...told);
       this.note = "";
     }
@@ -167,7 +174,7 @@
       const where = el("p", { class: "where" }, "document ", el("code", {}, this.hash));
       where.append(", in a terminal: ", selfcheck.command("selfcheck", ...told));
       const title = { id: "read-title", dir: "auto", class: "excerpt" };
-      const body = selfcheck.dialogue(task, scores, documents?.[at], accounts, at);
+      const body = selfcheck.dialogue(this.board, task, scores, documents?.[at], accounts, at);
       this.article.setAttribute("aria-labelledby", title.id);
       this.body.replaceChildren(el("h3", title, scores.excerpts[at]), where, body);
       selfcheck.dialogue.settle(body);

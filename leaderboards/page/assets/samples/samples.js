@@ -2,9 +2,6 @@
 // The section of the samples: its controls and addresses, around the reader.
 
 {
-  const NONE =
-    "The page was made without samples: give --samples-limit more than 0 to selfcheck board, or run ";
-
   const listen = (reader) => {
     const { controls, filters, listing } = reader;
     for (const name of ["task", "model", "other"]) {
@@ -48,8 +45,8 @@
     });
   };
 
-  selfcheck.starts.push((board) => {
-    const { tasks, first } = selfcheck.sampled(board);
+  selfcheck.start("samples", (board) => {
+    const { tasks, first } = selfcheck.offered(board, ({ shown }) => shown > 0);
     const reader = new selfcheck.Reader(board, tasks);
     const { controls, status } = reader;
     const names = board.models.map(({ name }) => name);
@@ -62,7 +59,8 @@
     selfcheck.fill(controls.other, ["nobody", ...names]);
     if (tasks.length === 0) {
       for (const control of Object.values(controls)) control.disabled = true;
-      status.replaceChildren(NONE, selfcheck.command("selfcheck", "show", "RUN"), ".");
+      const why = `${reader.leftOut ?? "There are no tasks."} In a terminal: `;
+      status.replaceChildren(why, selfcheck.command("selfcheck", "show", "RUN"));
       return;
     }
     listen(reader);

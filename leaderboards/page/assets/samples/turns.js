@@ -38,6 +38,8 @@
       ? [label("read as it stands")]
       : [label("read as"), text(read, "read", "what was read")];
 
+  const notAsked = () => el("p", { class: "missing" }, "not asked");
+
   // What came back, what was made of it, and what went wrong.
   const answer = (turn) => {
     const made = el("div", { class: "piece" }, label("answer"));
@@ -90,17 +92,20 @@
         "h4",
         {},
         el("span", { dir: "auto" }, name),
-        el("span", { class: "to" }, `to the ${there[0].to}`),
+        there.some(({ asked }) => asked)
+          ? el("span", { class: "to" }, `to the ${there[0].to}`)
+          : null,
       ),
     );
-    const asOne = accounts.length === 2 && there.length === 2;
+    const asOne = accounts.length === 2 && there.length === 2 && there.every(({ asked }) => asked);
     if (asOne && same(there[0].prompt, there[1].prompt)) {
       const both = prompt(there[0]);
       both.firstChild.append(", the same to both");
       made.append(both, sides(accounts, turns.map(answer)));
     } else {
-      const whole = (turn) => turn && el("div", { class: "whole" }, prompt(turn), answer(turn));
-      made.append(sides(accounts, turns.map(whole)));
+      const whole = (turn) => el("div", { class: "whole" }, prompt(turn), answer(turn));
+      const part = (turn) => turn && (turn.asked ? whole(turn) : notAsked());
+      made.append(sides(accounts, turns.map(part)));
     }
     return made;
   };

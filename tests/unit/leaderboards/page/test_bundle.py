@@ -6,7 +6,7 @@ import pytest
 
 from leaderboards.board import build_board
 from leaderboards.page import render_page
-from leaderboards.page.bundle import HASH
+from leaderboards.page.bundle import HASH, NO_DOCUMENTS, NO_MORE, NO_ROOM, NOTHING
 from tests.boards import Task, make_entries, usual_tasks
 from tests.unit.leaderboards.page.reading import BLOCK, blocks
 
@@ -53,7 +53,7 @@ def test_page_scores_are_those_of_the_runs_in_the_order_of_the_hashes(entries):
             for name, column in zip(scores["metrics"], values, strict=True):
                 wanted = [lines[digest]["metrics"][name] for digest in scores["hashes"]]
                 assert column == wanted, (task["name"], name)
-        assert scores["headline"] in scores["metrics"]
+        assert scores["by"] in scores["metrics"]
 
 
 def test_page_answers_are_the_models_own(entries):
@@ -83,6 +83,29 @@ def test_page_samples_keep_to_the_limit_and_are_of_the_same_documents(entries, l
         packed = [told[f"samples-{number}-{model}"] for model in range(3)] if count else []
         assert all(len(samples) == count for samples in packed)
         assert count == 0 or len(told[f"documents-{number}"]) == count
+
+
+def test_page_scores_come_before_texts(entries):
+    whole = page_of(entries, ROOM)
+    scores = [name for name in whole if name.startswith("scores")]
+    page = render_page(build_board(entries, "base"), entries, ROOM)
+    room = sum(len(text) for name, text in BLOCK.findall(page) if name in scores) + 200
+    told = page_of(entries, room)
+    assert set(told) == {"board", *scores}
+    assert all(task["scored"] and not task["shown"] for task in told["board"]["tasks"])
+
+
+def lacks(told):
+    return {task["lacks"] for task in told["board"]["tasks"]}
+
+
+def test_page_says_why_samples_are_not_there(entries, tmp_path):
+    assert lacks(page_of(entries, ROOM)) == {None}
+    assert lacks(page_of(entries, 0)) == {NOTHING}
+    assert lacks(page_of(entries, 20)) == {NO_ROOM}
+    assert NO_MORE in lacks(page_of(entries, 60_000))
+    bare = make_entries(tmp_path, ["a"], usual_tasks(documents=3, sampled=False))
+    assert lacks(page_of_any(bare)) == {NO_DOCUMENTS}
 
 
 def test_page_uses_most_of_its_limit(entries):

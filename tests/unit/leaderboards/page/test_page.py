@@ -101,7 +101,8 @@ def test_page_incomplete_models_stand_apart_and_say_why():
 
 def test_page_says_what_a_metric_means_its_chance_and_its_control(tmp_path):
     entries = make_entries(tmp_path, ["a"], [Task("selfcheck_importance_x", "importance", 3)])
-    (tip,) = re.findall(r'role="tooltip"[^>]*>([^<]*)<', render(entries))
+    mean, tip = re.findall(r'role="tooltip"[^>]*>([^<]*)<', render(entries))
+    assert mean.startswith("The mean of the headline metrics of 1 ranked task")
     assert tip.startswith("lift_all: faithfulness - control, 0 where the model did not commit")
     assert "Over: all documents." in tip and "Chance: " in tip
     assert "Control: as many other words masked, with as many stop-words among them." in tip
@@ -190,3 +191,61 @@ def test_page_of_200_models_and_20_tasks_without_samples_is_small():
     page = render([plain(f"model-{place:03}", **names) for place in range(200)])
     assert len(page) < 5_000_000
     assert number(0.5).n == 10
+
+
+def shown_cells(page, task="0"):
+    """The text of a task's cells, in the order of the rows."""
+    found = re.findall(rf'<td class="cell [^>]*data-task="{task}"[^>]*>(.*?)</td>', page, re.DOTALL)
+    return [re.sub(r"<[^>]*>", " ", told).split() for told in found]
+
+
+def test_page_cell_says_why_it_has_no_value():
+    failed = aggregated("t", {}, headline="acc", failed="out of memory")
+    other = aggregated("t", {"size": number(0.5)}, headline="acc")
+    empty = aggregated("t", {"acc": number(None, n=0)})
+    entries = [
+        plain("a", t=0.5, u=0.5),
+        *(
+            Entry(name, [in_memory(name, {"t": task})])
+            for name, task in (("b", failed), ("c", other), ("d", empty))
+        ),
+        plain("e", u=0.5),
+    ]
+    told = shown_cells(render(entries))
+    assert [words[0] for words in told[:1]] == ["0.500"]
+    assert told[1:] == [["failed"], ["no", "acc"], ["no", "document", "applies"], ["not", "run"]]
+
+
+def test_page_unpaired_delta_is_called_so():
+    entries = [plain("base", t=0.25), plain("b", t=0.5)]
+    for entry, low, high in ((entries[0], 0.2, 0.3), (entries[1], 0.45, 0.55)):
+        task = aggregated("t", {"acc": number(entry.tasks["t"].metrics["acc"].value, low, high)})
+        entries[entries.index(entry)] = Entry(entry.name, [in_memory(entry.name, {"t": task})])
+    told = shown_cells(render(entries, "base"))
+    assert "unpaired" in told[0] and "better" not in told[0]
+    board = blocks(render(entries, "base"))["board"]
+    paired = {line[0]: line[board["columns"].index("paired")] for line in board["lines"]}
+    assert paired == {0: False, 1: None}
+
+
+def test_page_task_that_is_not_ranked_is_shown_and_says_so(tmp_path):
+    values = {"t": {"acc": [1.0, 0.0]}, "u": {"length": [3.0, 4.0]}}
+    entries = [model(tmp_path, "a", values, bounds={"length": (0.0, 100.0)})]
+    page = render(entries)
+    assert "(not ranked)" in page and "Not ranked: length is not bounded" in page
+    assert shown_cells(page, "1")[0][0] == "3.500"
+
+
+def test_page_names_that_look_alike_are_told_apart():
+    names = ["x" * 300 + end for end in "ab"]
+    page = render([plain(name, t=0.5) for name in names])
+    told = [one["name"] for one in blocks(page)["board"]["models"]]
+    assert len(set(told)) == 2 and told[0].endswith("(1)") and told[1].endswith("(2)")
+
+
+def test_page_provenance_tells_how_the_board_was_made():
+    entries = [plain("a b", t=0.5), plain("c", t=0.25)]
+    page = render(entries, "c")
+    folder = entries[0].runs[0].folder
+    assert f"selfcheck board &#39;a b={folder}&#39;" in page
+    assert "--base c --html --output DIR" in page

@@ -31,4 +31,7 @@ def test_find_series_leaves_out_what_stands_alone():
 
 
 def test_find_series_one_moment_under_two_names_is_no_series():
-    assert find_series(["step-1", "step-01"]) == {}
+    assert find_series(["r-step-1", "r_step_1", "r step 2", "s-step-1", "s-step-2"]).keys() == {
+        "s-step-1",
+        "s-step-2",
+    }
