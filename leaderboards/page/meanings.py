@@ -66,7 +66,7 @@ CONTROLS: Mapping[Check, str] = {
     "truthfulness": "the same choices without their question (acc_answer_only)",
     "questions over a passage": 'always "unanswerable" (no_answer_given shows how near it is)',
     "reasoning": "always the same answer (constant shows how near it is)",
-    "retention": "none: it is read against the base",
+    "retention": "none; it is read against the base",
 }
 """What the tasks of a check are held against."""
 

@@ -343,6 +343,13 @@ def test_plots_values_are_the_boards(page, file, board):
     assert {name: told[name] for name in wanted} == wanted and len(wanted) == 4
 
 
+def test_page_numbers_are_rounded_as_the_tables_are(page, tmp_path):
+    values = (0.0625, -0.0625, 0.1875, -0.3125, 5e-4, 2.5e-4, 1234.5675, 7.0625, 0.3)
+    open_page(page, write(tmp_path, [plain("a", t=0.5)]))
+    told = page.evaluate("(all) => all.map((one) => selfcheck.number(one))", list(values))
+    assert told == [f"{value:.3f}".replace("-", "−") for value in values]
+
+
 @pytest.mark.parametrize("place", range(5))
 def test_plots_of_every_kind_draw_and_tell_their_values(page, file, place):
     open_page(page, file)

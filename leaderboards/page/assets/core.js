@@ -48,13 +48,19 @@ selfcheck.pieces = (pieces) => {
   return all;
 };
 
-const minus = (text) => text.replaceAll("-", "−");
-selfcheck.number = (value) => (value === null ? "–" : minus(value.toFixed(3)));
+// Three decimals, halves to the even one as Python has it: the server's numbers and these are the
+// same. Only multiples of 1/16 lie exactly between two.
+const fixed = (value) => {
+  const between = Number.isInteger(value * 16) && Math.abs((value * 2000) % 2) === 1;
+  const told = between ? (2 * Math.round(value * 500)) / 1000 : value;
+  return told.toFixed(3).replaceAll("-", "−");
+};
+selfcheck.number = (value) => (value === null ? "–" : fixed(value));
 selfcheck.signed = (value) =>
-  value === null ? "–" : (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+  value === null ? "–" : (value < 0 ? "−" : "+") + fixed(Math.abs(value));
 selfcheck.interval = (low, high) =>
-  low === null || high === null ? "–" : minus(`[${low.toFixed(3)}, ${high.toFixed(3)}]`);
-selfcheck.p = (value) => (value === null ? "–" : value < 0.001 ? "< 0.001" : value.toFixed(3));
+  low === null || high === null ? "–" : `[${fixed(low)}, ${fixed(high)}]`;
+selfcheck.p = (value) => (value === null ? "–" : value < 0.001 ? "< 0.001" : fixed(value));
 
 // Fills a <select>; `told` are its texts, their places the values.
 selfcheck.fill = (select, told, chosen = 0) => {
