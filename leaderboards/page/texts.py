@@ -16,7 +16,7 @@ def one_line(text: str, longest: int = LONGEST_NAME) -> str:
     r"""Show a text on one line; of a long one the beginning.
 
     >>> print(one_line("a\nb\u202e"), one_line("word " * 100, 12))
-    a\nb\u202e word word w… (488 more characters)
+    a\nb\u202e word word wo… (488 more characters)
     """
     told = printable(text[:longest]).replace("\n", "\\n")
     more = len(text) - longest
