@@ -1,6 +1,7 @@
 """The web page of a board: one file, no network, every number down to the model's words.
 
 page.py         render_page: a board and its runs in, the page's text out
+content.py      its models and tasks, in their order, under the names that it shows
 overview.py     the table of models by tasks
 payload.py      the board as the page's scripts read it
 bundle.py       the samples that the page has room for

@@ -1,7 +1,7 @@
 """The samples within a page: as many as a limit allows, of the same documents for every model.
 
 Documents stand in the order of their hashes, which is a random one; a page that has room for k of
-them has the first k, so they are no chosen ones. What every document scored is there for all.
+them has the first k, so they are no chosen ones. What documents scored is there for all of them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ END = 32
 Samples = Mapping[str, Mapping[str, Any]]
 """Hash of a document -> its sample."""
 
-
 NOTHING = "the page was made without samples: give --samples-limit more than 0"
 NO_DOCUMENTS = "its runs were recorded without documents"
 NO_ROOM = "there is no room for it: give a larger --samples-limit"
 NO_MORE = "there is no room for more: give a larger --samples-limit"
+"""Why samples of a task, or more of them, are not in a page."""
 
 
 @dataclass

@@ -65,7 +65,6 @@ def select(page, what, text):
 
 
 def settle(page, section):
-    page.wait_for_function  # noqa: B018  (our policy refuses the string it would evaluate)
     page.locator(f"#{section}-status", has_not_text="reading").wait_for()
 
 
@@ -362,13 +361,20 @@ def test_plots_of_every_kind_draw_and_tell_their_values(page, file, place):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_plots_progress_is_over_the_rounds_in_the_names(page, file):
+def test_plots_progress_is_over_the_rounds_in_the_names(page, file, board):
     open_page(page, file)
     page.select_option("#plot-kind", label="Training progress")
-    rows = figure_values(page)
-    text = " ".join(" ".join(row) for row in rows)
-    assert "round" in text.lower() or "tuned" in text
-    assert "other" not in text
+    task = page.locator("#plot-figures figcaption").first.inner_text().split()[0]
+    values = {
+        line.model: f"{line.value:.3f}".replace("-", "−")
+        for line in board.lines
+        if line.task == task and line.headline
+    }
+    assert [row[:4] for row in figure_values(page)] == [
+        ["tuned-round-1", "tuned", "round 1", values["tuned-round-1"]],
+        ["tuned-round-2", "tuned", "round 2", values["tuned-round-2"]],
+        ["base", "–", "–", values["base"]],
+    ]
 
 
 # all of it
