@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import logging
@@ -125,10 +126,17 @@ def check_models(recipe: Recipe) -> None:
 
 def processes(recipe: Recipe) -> Any:
     """Meet the other processes; one of them may work for hours while the others wait."""
+    import torch.distributed
     from accelerate import PartialState
+
+    def part() -> None:
+        # a process that ends with the group's threads alive may be aborted by them
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
     seconds = recipe.trainer.get("ddp_timeout", WAIT)
     cpu = choose_precision(recipe).device == "cpu"
+    atexit.register(part)
     return PartialState(cpu=cpu, timeout=timedelta(seconds=seconds))
 
 

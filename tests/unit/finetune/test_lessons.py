@@ -297,6 +297,7 @@ assert PartialState().num_processes == 2
 names = ("loss", "loss_answer", "loss_explanation")
 losses = json.dumps([logged(trained, name) for name in names])
 (place / f"rank{PartialState().process_index}.json").write_text(losses)
+PartialState().destroy_process_group()
 """
 
 

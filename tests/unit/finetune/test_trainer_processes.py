@@ -25,6 +25,7 @@ assert (place / "done" / "adapter_model.safetensors").is_file()  # for every pro
 rank = PartialState().process_index
 assert PartialState().num_processes == 2
 (place / f"rank{rank}.json").write_text(json.dumps([trained.steps, trained.resumed_from]))
+PartialState().destroy_process_group()
 """
 
 
