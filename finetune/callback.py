@@ -18,8 +18,9 @@ from finetune.sharding import how_sharded
 from finetune.undisturbed import undisturbed
 from harness import evaluate
 from harness.errors import ConfigError, RecordError, printable
-from harness.evaluate import Plan, check
+from harness.evaluate import check
 from harness.loading import require_chat_template
+from harness.plan import Plan
 from harness.run_files import RECORD, read_run, write_run
 from harness.runs import Run
 from harness.simulator import MODEL_KEY
@@ -65,7 +66,7 @@ class ScoreCallback(TrainerCallback):  # type: ignore[misc]
         apply_chat_template: whether the model is asked through its chat template.
         batch_size: as in `selfcheck run`.
         at_start: score before the first step, too, as step 0.
-        metadata: as in `harness.evaluate.Plan`: the simulator, follow-ups, ...
+        metadata: as in `harness.plan.Plan`: the simulator, follow-ups, ...
         include_path: further folders of task files.
         failed: why a step has no run, by step.
 

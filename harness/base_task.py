@@ -225,6 +225,10 @@ class SelfcheckTask(Task):  # type: ignore[misc]
     def usage(self, sample: Mapping[str, Any], lm: Any) -> Usage:
         """Say what asking about the document took."""
 
+    def tally(self, sample: Mapping[str, Any]) -> dict[str, int]:
+        """Take from lm-eval's sample how often the document had each label; empty: not counted."""
+        return {}
+
     def conditions(self) -> dict[str, Any]:
         """Say what scores depend on besides model, documents and the task's version."""
         told = json.dumps(self.file.own, sort_keys=True, default=str)
@@ -239,7 +243,8 @@ class SelfcheckTask(Task):  # type: ignore[misc]
         """Compute no metrics (`--predict_only`)."""
         super().override_metric(metric_name)
         self.predict_only = True
-        del self.process_results, self.aggregation  # set on the instance by lm-eval
+        for name in ("process_results", "aggregation"):  # set on the instance by lm-eval
+            self.__dict__.pop(name, None)
         self._aggregation_list = {metric_name: lambda values: 999}
 
     def dump_config(self) -> dict[str, Any]:

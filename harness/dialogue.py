@@ -156,7 +156,7 @@ class Talk:
         if self.outcome is None:
             return json.dumps({"failed": True, "stages": self.stages})
         told = {"stages": self.stages, "read": self.outcome.read, "metrics": self.outcome.metrics}
-        return json.dumps(told)
+        return json.dumps({**told, "tally": dict(self.outcome.tally)})
 
     def _checked(self, outcome: object) -> Outcome:
         if not isinstance(outcome, Outcome):

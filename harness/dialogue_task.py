@@ -57,6 +57,11 @@ class DialogueTask(SelfcheckTask):
         told = json.loads(sample["filtered_resps"][0])
         return {"stages": told["stages"], "read": told.get("read")}
 
+    def tally(self, sample: Mapping[str, Any]) -> dict[str, int]:
+        """Take what the dialogue counted."""
+        told: dict[str, int] = json.loads(sample["filtered_resps"][0]).get("tally", {})
+        return told
+
     def usage(self, sample: Mapping[str, Any], lm: Any) -> Usage:
         """Add up what the stages of the dialogue took."""
         stages = json.loads(sample["filtered_resps"][0])["stages"]

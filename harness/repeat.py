@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from harness.errors import ConfigError
-from harness.evaluate import OPTIONS, Plan
+from harness.plan import OPTIONS, Plan
 from harness.runs import Record
 from harness.secrets import BLANK
 

@@ -16,7 +16,7 @@ from finetune.sources import base_of
 from finetune.sweeps.members import Member
 from finetune.workspace import Workspace, open_workspace
 from harness.errors import RecordError
-from harness.evaluate import Plan
+from harness.plan import Plan
 from harness.run_files import RECORD, read_run
 from harness.whole_files import write_text
 

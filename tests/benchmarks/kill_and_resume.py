@@ -26,7 +26,8 @@ from typing import Any
 
 from harness.cache import AnswerHook, request_key
 from harness.demo import demo_model
-from harness.evaluate import Plan, load_model, run
+from harness.evaluate import load_model, run
+from harness.plan import Plan
 from harness.planted import PlantedLM
 from harness.run_files import write_run
 from tests.doubles import FunctionLM

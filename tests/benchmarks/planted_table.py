@@ -15,7 +15,8 @@ from pathlib import Path
 
 from harness.checks import CHECKS
 from harness.domains import DOMAINS
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.planted import BEHAVIOURS
 from harness.runs import Metric
 from tests.questions import WORDS, write_questions

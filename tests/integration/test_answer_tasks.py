@@ -12,7 +12,8 @@ from lm_eval.tasks import TaskManager
 
 from harness.commands import main
 from harness.data import tasks_path
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.planted import BEHAVIOURS, PlantedLM
 from harness.run_files import read_run, write_run
 from harness.selection import build_manager

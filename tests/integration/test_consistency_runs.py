@@ -16,8 +16,9 @@ from lm_eval.loggers import EvaluationTracker
 
 from harness.commands import main
 from harness.compare import compare
-from harness.evaluate import Plan, run
+from harness.evaluate import run
 from harness.imported import read_output
+from harness.plan import Plan
 from harness.planted import PlantedLM
 from harness.planted.weights import FALSE, TRUE
 from harness.questions import SELF

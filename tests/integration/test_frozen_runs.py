@@ -9,8 +9,9 @@ import pytest
 from harness.commands import main
 from harness.compare import compare
 from harness.errors import ConfigError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
 from harness.follow_ups import read_follow_ups_file
+from harness.plan import Plan
 from harness.planted.weights import FALSE, GUESSED
 from harness.questions import SELF
 from harness.run_files import read_run

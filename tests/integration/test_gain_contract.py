@@ -17,9 +17,10 @@ from harness.base_task import SelfcheckTask
 from harness.data import tasks_path
 from harness.dialogue_task import DialogueTask
 from harness.errors import ConfigError
-from harness.evaluate import _metrics, _samples
 from harness.imported import read_output
+from harness.measure import measured_documents
 from harness.metrics import ClusteredValue, GainValue, applicable_gain, gain_error
+from harness.parts import aggregate_metrics
 from harness.questions import Outcome, Question
 from harness.run_files import read_run, write_run
 from harness.runs import TaskRun
@@ -137,10 +138,15 @@ def test_lm_eval_predict_only_computes_no_gain():
     assert told["bypass,none"] == 999 and "gain,none" not in told
 
 
+def documents_of(results):
+    return measured_documents(
+        Agreement(CONFIG), results["samples"]["agreement"], FunctionLM(answer)
+    )
+
+
 def test_record_of_a_run_holds_the_gain_with_its_interval(results):
-    task = Agreement(CONFIG)
-    told = results["samples"]["agreement"]
-    metrics = _metrics(task, told)
+    documents = documents_of(results)
+    metrics = aggregate_metrics(Agreement(CONFIG).file, [one.scored for one in documents])
     after, before, places = parts(results)
     gain = metrics["gain"]
     assert gain.value == normalised_gain(after, before)
@@ -148,7 +154,7 @@ def test_record_of_a_run_holds_the_gain_with_its_interval(results):
     assert gain.interval.method == "cluster bootstrap"
     assert (gain.n, gain.of, gain.chance) == (len(after), tuple(OF), 0)
     assert list(metrics) == [*OF, "gain"] and metrics["blind"].of is None
-    assert set(_samples(task, told)[0]["metrics"]) == set(OF)
+    assert set(documents[0].sample["metrics"]) == set(OF)
 
 
 def imported(folder: Path, results) -> TaskRun:
@@ -166,7 +172,8 @@ def imported(folder: Path, results) -> TaskRun:
 
 def test_imported_gain_is_computed_again_from_its_parts(tmp_path, results):
     told = imported(tmp_path, results)
-    assert told.metrics == _metrics(Agreement(CONFIG), results["samples"]["agreement"])
+    scored = [one.scored for one in documents_of(results)]
+    assert told.metrics == aggregate_metrics(Agreement(CONFIG).file, scored)
     assert told.headline == "gain" and told.metrics["gain"].of == tuple(OF)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from lm_eval.models.huggingface import HFLM
 
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from tests.doubles import FunctionLM
 
 TASK = "retention_generation"

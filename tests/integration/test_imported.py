@@ -16,8 +16,9 @@ from harness.compare import compare
 from harness.compare.pairing import incomparable
 from harness.data import tasks_path
 from harness.errors import RecordError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
 from harness.imported import read_output
+from harness.plan import Plan
 from harness.run_files import read_run, write_run
 from harness.runs import TaskRun
 

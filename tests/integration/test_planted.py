@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from harness.checks import CHECKS
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.planted import BEHAVIOURS, DENIALS, KEYWORDS, NOUNS
 from harness.spread import spread
 from harness.stopwords import STOP_WORDS

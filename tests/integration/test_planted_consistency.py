@@ -10,7 +10,8 @@ from functools import cache
 
 import pytest
 
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.planted import BEHAVIOURS
 from harness.planted.weights import FALSE, GUESSED, MOSTLY_LIGHT, TRUE
 from tests.questions import WORDS, write_questions

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from harness.evaluate import Plan, run
+from harness.evaluate import run
 from harness.gate import GateConfig, gate
+from harness.plan import Plan
 from harness.run_files import read_run, write_run
 from tests.records import make_run, samples, store, task_run
 from tests.tiny import save_tiny_gpt2

@@ -11,7 +11,8 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 
 from harness.errors import ConfigError, DataError, MissingDataError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.selection import build_manager
 from tests.doubles import FunctionLM
 from tests.stock import stock_samples

@@ -11,7 +11,8 @@ import pytest
 
 from harness.data import tasks_path
 from harness.errors import ConfigError, MissingDataError, ModelError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.repeat import like
 from harness.run_files import check_absent, read_run, write_run
 from harness.secrets import without_secrets

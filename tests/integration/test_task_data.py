@@ -10,7 +10,8 @@ import yaml
 from harness.checks import CHECKS
 from harness.data import tasks_path
 from harness.errors import DataError, MissingDataError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.selection import build_manager
 from tests.doubles import FunctionLM
 

@@ -10,7 +10,8 @@ import yaml
 from harness.commands import main
 from harness.data import tasks_path
 from harness.errors import ConfigError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.selection import build_manager
 from tests.doubles import FunctionLM
 

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import RecordError
-from harness.evaluate import Plan, run
+from harness.evaluate import run
+from harness.plan import Plan
 from harness.run_files import read_run, write_run
 from harness.runs import SCHEMA
 from tests.records import LIFT, doc_hash, make_run, samples, store, task_run
