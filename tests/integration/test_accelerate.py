@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from harness.data import tasks_path
+from harness.evaluate import run
+from harness.plan import Plan
 from tests.processes import run_two
 from tests.tiny import save_tiny_llama
 
@@ -94,3 +96,23 @@ def test_metrics_are_those_of_one_process(outputs):
             else:
                 assert str(two[task][name]) == str(value), (task, name)
     assert compared > 10
+
+
+def test_a_model_spread_by_device_map_auto_gives_the_documents_of_a_whole_one(
+    outputs, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("SELFCHECK_CACHE", "off")
+    told = {"pretrained": str(outputs[0].parent / "model"), "dtype": "float32"}
+    # without a GPU accelerate finds room for the weights on the disk only
+    spread = {**told, "parallelize": True, "offload_folder": str(tmp_path / "offload")}
+    whole, parts = (
+        run(Plan(model="hf", model_args=args, tasks=TASKS, subset=LIMIT, device="cpu"))
+        for args in (told, spread)
+    )
+    assert whole is not None and parts is not None
+    assert "offloaded to the disk" in caplog.text
+    for task in TASKS:
+        for ours, theirs in zip(parts.samples[task], whole.samples[task], strict=True):
+            assert ours["doc_hash"] == theirs["doc_hash"]
+            assert ours.get("stages") == theirs.get("stages")
+            assert ours["metrics"] == pytest.approx(theirs["metrics"], abs=1e-4, nan_ok=True)
