@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,9 @@ from finetune.writing.annotations import (
     write_annotations,
     write_open,
 )
-from harness.commands.options import add_command, add_option
+from harness.commands.options import add_command, add_option, add_pickles
 from harness.errors import ConfigError, DataError, printable
+from harness.whole_files import claimed_file
 
 MOST_LISTED = 50
 MOST_SHOWN = 80
@@ -107,6 +109,7 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
         parser, "set", action="append", default=[], metavar="A.B=VALUE", help="instead of the file"
     )
     add_option(parser, "output", type=Path, required=True, metavar="FILE", help="a new file")
+    add_pickles(parser)
 
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +134,9 @@ def annotate(args: argparse.Namespace) -> int:
     Raises:
         ConfigError, DataError: nothing was; names every fault.
     """
-    check_new(args.output)
-    return _export(args) if args.action == "export" else _import(args)
+    with claimed_file(args.output):
+        check_new(args.output)
+        return _export(args) if args.action == "export" else _import(args)
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -190,7 +194,7 @@ def _import(args: argparse.Namespace) -> int:
 def _read_all(
     expected: Path, files: Sequence[Path]
 ) -> tuple[Mapping[str, OpenAnnotation], list[Sheet]]:
-    places = [file.resolve() for file in (expected, *files)]
+    places = [os.path.realpath(file) for file in (expected, *files)]  # a link to itself, too
     for place in places:
         if places.count(place) > 1:
             raise ConfigError(

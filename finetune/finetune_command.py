@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from harness.commands.options import add_command, add_option
+from harness.commands.engines import add_engine, engine
+from harness.commands.options import add_command, add_option, add_pickles
 from harness.errors import printable
 
 EPILOG = """\
@@ -27,7 +28,10 @@ another, in DIR/members/NAME; DIR gets tables of means and deviations over the s
 all members with their intervals over documents (members.csv), and a board of all results. A seed
 changes `seed` of the recipe alone: the documents stay the same. The base is scored once. A member
 that fails is told of (exit status 1), and the others go on. score.*, method and seed are not swept.
-Values are YAML; a list is one value: --sweep 'data.learning_rates=[1.0e-5],[3.0e-5]'."""
+Values are YAML; a list is one value: --sweep 'data.learning_rates=[1.0e-5],[3.0e-5]'.
+
+With --engine ray base and checkpoints are scored on workers, which stay from one to the next; they
+must reach DIR under the same path. Training stays in the process that runs the command."""
 
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -54,6 +58,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "seeds", metavar="N,N", help="train with each of these seeds")
     add_option(parser, "dry-run", action="store_true", help="say what would be done")
     add_option(parser, "no-score", action="store_true", help="train only")
+    add_pickles(parser)
+    add_engine(parser)
 
 
 def find_recipe(told: Path) -> Path:
@@ -96,7 +102,8 @@ def finetune(args: argparse.Namespace) -> Done:
     from harness.report import print_all
 
     folder = args.output or Path("finetuned") / f"{args.recipe.stem}-{recipe_digest(recipe)[:8]}"
-    report = run(recipe, folder, scored=not args.no_score)
+    with engine(args):
+        report = run(recipe, folder, scored=not args.no_score)
     if report is None:
         return Done(0)
     print_all(show(report, folder.resolve()), WIDTH)
@@ -121,7 +128,8 @@ def _sweep(args: argparse.Namespace) -> Done:
     from harness.compare.output import WIDTH
     from harness.report import print_all
 
-    swept = sweep(members, folder, scored=not args.no_score)
+    with engine(args):
+        swept = sweep(members, folder, scored=not args.no_score)
     if swept is None:
         return Done(0)
     report = build_sweep_report(swept)

@@ -86,7 +86,7 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
         ModelError: a model cannot be loaded, or nothing of its answers can be used.
         TrainingError: training diverged, or could not be saved; what there is is kept.
     """
-    started = time.time()
+    started = time.monotonic()
     check_free(folder, recipe)
     tasks = evaluated_tasks(recipe)
     documents = find_documents(recipe, tasks)
@@ -101,7 +101,7 @@ def finetune(recipe: Recipe, folder: Path, scored: bool = True) -> Report | None
             return None
         report = build_report(stages, runs, notes_on(recipe, tasks))
         try:
-            _write(report, recipe, workspace, documents, time.time() - started)
+            _write(report, recipe, workspace, documents, time.monotonic() - started)
         except OSError as err:
             raise TrainingError(
                 f"{folder}: the report cannot be written: {err.strerror or err}; checkpoints and "

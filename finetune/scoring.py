@@ -14,11 +14,12 @@ from finetune.recipe import Asked, Recipe
 from finetune.sources import base_of
 from harness import evaluate
 from harness.base_task import SelfcheckTask
+from harness.cluster.current import measured
 from harness.data import Split
 from harness.errors import ConfigError, TrainingError
-from harness.evaluate import Plan
+from harness.plan import Plan
 from harness.run_files import RECORD, StoredRun, read_run, write_run
-from harness.selection import build_manager, match_names
+from harness.selection import build_manager, load_tasks, match_names
 from harness.simulator import KEYS
 from harness.whole_files import write_text
 
@@ -86,12 +87,12 @@ def score(recipe: Recipe, checkpoint: str | Path, folder: Path) -> StoredRun | N
         if not any(task.failed for task in stored.tasks.values()):
             return stored
         log.info("%s: a task failed, scoring again", folder)
-    run = evaluate.run(plan_for(recipe, checkpoint))
-    if run is None:
-        return None
-    shutil.rmtree(folder, ignore_errors=True)
-    write_text(owner, scored)
-    write_run(run, folder)
+    with measured(plan_for(recipe, checkpoint), folder) as run:
+        if run is None:
+            return None
+        shutil.rmtree(folder, ignore_errors=True)
+        write_text(owner, scored)
+        write_run(run, folder)
     return read_run(folder)
 
 
@@ -117,7 +118,7 @@ def has_simulator(recipe: Recipe) -> bool:
     """Say whether one of the recipe's tasks has a simulator."""
     manager = build_manager()
     names = match_names((*recipe.score.tasks, *recipe.score.retention), manager)
-    tasks: dict[str, Any] = manager.load(names)["tasks"]
+    tasks = load_tasks(names, manager)
     return any(getattr(task, "simulated_by", None) is not None for task in tasks.values())
 
 

@@ -174,9 +174,7 @@ def merge_once(recipe: Recipe, adapter: Path) -> Path:
 def facts_of(workspace: Workspace, name: str) -> dict[str, float | None]:
     """Tell what a finished training was; nothing if it is not there."""
     file = workspace.facts(name)
-    if not file.is_file():
-        return {}
-    return Facts(**json.loads(file.read_text(encoding="utf-8"))).told
+    return _read_facts(file).told if file.is_file() else {}
 
 
 def _known(file: Path, key: str) -> Facts:
@@ -185,13 +183,22 @@ def _known(file: Path, key: str) -> Facts:
     Raises:
         TrainingError: it is another one.
     """
-    facts = Facts(**json.loads(file.read_text(encoding="utf-8")))
+    facts = _read_facts(file)
     if facts.key != key:
         raise TrainingError(
             f"{file}: trained on other rows, or from another model, than there are now: data, "
             "teacher, prompts or base have changed since. Give another --output"
         )
     return facts
+
+
+def _read_facts(file: Path) -> Facts:
+    try:
+        return msgspec.convert(json.loads(file.read_text(encoding="utf-8")), Facts)
+    except (OSError, ValueError, RecursionError) as err:
+        raise TrainingError(
+            f"{file}: cannot be read as what a training came to: {err}; remove it to train again"
+        ) from err
 
 
 def _key(start: Start, rows: tuple[Sequence[Row], Sequence[Row]], rate: float | None) -> str:

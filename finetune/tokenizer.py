@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import ModelError
+from harness.trust import explained
 
 
 def tokenizer_of(model: str, revision: str = "main") -> Any:
@@ -19,9 +20,11 @@ def tokenizer_of(model: str, revision: str = "main") -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
     except Exception as err:
-        raise ModelError(f"model.name: the tokenizer of {model} cannot be loaded: {err}") from err
+        raise ModelError(
+            f"model.name: the tokenizer of {model} cannot be loaded: {explained(err)}"
+        ) from err
     if tokenizer.eos_token is None:
         raise ModelError(
             f"model.name: the tokenizer of {model} has no eos_token, which ends answers"

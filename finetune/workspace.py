@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from finetune.reading.recipe_file import dump_recipe, read_recipe
 from finetune.recipe import Recipe
 from harness.errors import ConfigError
-from harness.whole_files import write_text
+from harness.whole_files import is_partial, write_text
 
 RECIPE = "recipe.yaml"
 LOCK = ".lock"
@@ -89,7 +89,8 @@ def check_free(folder: Path, recipe: Recipe) -> None:
         held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     except OSError as err:
         raise ConfigError(f"--output {folder}: cannot be read: {err.strerror}") from err
-    if not folder.exists() or (folder.is_dir() and not held - {LOCK}):
+    held = {name for name in held if name != LOCK and not is_partial(name, RECIPE)}
+    if not folder.exists() or (folder.is_dir() and not held):
         return
     if not file.is_file():
         raise ConfigError(
@@ -129,9 +130,9 @@ def open_workspace(folder: Path, recipe: Recipe) -> Iterator[Workspace]:
 
 def _fill(folder: Path, recipe: Recipe) -> None:
     try:
+        write_text(folder / RECIPE, dump_recipe(recipe))  # first: it tells whose the rest is
         for name in ("data", "training", "checkpoints", "runs"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        write_text(folder / RECIPE, dump_recipe(recipe))
     except OSError as err:
         raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
 

@@ -21,6 +21,7 @@ from harness.cache import AnswerHook, ResponseCache, request_key
 from harness.errors import ModelError
 from harness.models import fingerprint, is_server
 from harness.secrets import without_secrets
+from harness.servers import BudgetSpentError, draws_at_random, guard
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Backend:
         self._awaited: set[str] = set()
         settle_batch_size(self.bare)
         if is_server(self.bare):
-            _send_no_empty_stop(self.bare)
+            guard(self.bare)
         if getattr(self.bare, "backend", None) == "seq2seq":
             _limit_decoder(self.bare)
 
@@ -103,7 +104,7 @@ class Backend:
         return wanted if longest is None else max(1, min(wanted, longest // 2))
 
     def _key(self, kind: str, args: Args) -> str:
-        if kind == "generate_until" and is_sampled(args[1]):
+        if kind == "generate_until" and (is_sampled(args[1]) or draws_at_random(self.bare)):
             self._fresh += 1
             return f"sampled {self._fresh}"
         return request_key(kind, args)
@@ -144,9 +145,13 @@ class Backend:
             raise ModelError(f"{type(self.bare).__name__}.{kind} gave {bad!r} for an answer")
 
     def _server_failed(self, err: Exception) -> str:
-        kept = "" if self.cache is None else ". What it has answered is kept: run the same again"
-        told = without_secrets(f"{type(err).__name__}: {err}")
-        return f"the server of {self.bare.model!r} failed ({told}){kept}"
+        keeps = self.cache is not None and not draws_at_random(self.bare)
+        if isinstance(err, BudgetSpentError):
+            kept = "what was answered is kept: run the same command with a larger one to go on"
+            return f"{err}; {kept if keeps else 'answers of this model are not kept'}"
+        kept = ". What it has answered is kept: run the same again" if keeps else ""
+        said = str(err) if isinstance(err, ModelError) else f"{type(err).__name__}: {err}"
+        return f"the server of {self.bare.model!r} failed ({without_secrets(said)}){kept}"
 
     def _keep(self, kind: str, args: Any, answer: Any) -> None:
         """Keep an answer as it arrives; backends that rewrite requests report others than sent."""
@@ -236,20 +241,6 @@ def _limit(settings: dict[str, Any]) -> int:
 def _max_length(lm: Any) -> int | None:
     longest = None if is_server(lm) else getattr(lm, "max_length", None)
     return longest if isinstance(longest, int) else None
-
-
-def _send_no_empty_stop(lm: Any) -> None:
-    """Leave out an empty list of stop strings: lm-eval sends one, and servers refuse it."""
-    create = lm._create_payload
-    if getattr(create, "sends_no_empty_stop", False):
-        return
-
-    def payload(*args: Any, **kwargs: Any) -> Any:
-        told = create(*args, **kwargs)
-        return {key: value for key, value in told.items() if key != "stop" or value}
-
-    payload.sends_no_empty_stop = True  # type: ignore[attr-defined]
-    lm._create_payload = payload
 
 
 def _limit_decoder(lm: Any) -> None:

@@ -51,6 +51,17 @@ def cache_home() -> Path:
     return Path(os.environ.get("SELFCHECK_HOME") or platformdirs.user_cache_dir("selfcheck"))
 
 
+def make_home() -> Path:
+    """Make that folder, unless it is there, for its user alone: it holds what models were asked.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    home = cache_home()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
 def default_path() -> Path | None:
     """Give the file of the response cache, or None if it is turned off."""
     folder = os.environ.get("SELFCHECK_CACHE")
@@ -204,6 +215,8 @@ def _open(path: Path, damage: _Damage | None = None) -> _File:
     """Open the file, or begin it; the damaged one may have been set aside by another process."""
     from filelock import FileLock
 
+    if path.parent == cache_home():
+        make_home()
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock", timeout=BUSY_SECONDS):  # SQLite's own does not cover the set-up
         if damage and path.exists() and path.stat().st_ino == damage.inode:
@@ -217,6 +230,8 @@ def _open(path: Path, damage: _Damage | None = None) -> _File:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    if not path.exists():  # its user's alone; SQLite gives -wal and -shm the same permissions
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -263,7 +278,10 @@ def _seal(*row: object) -> int:
 
 
 def _set_aside(path: Path, reason: Exception) -> None:
-    suffix = f".unusable-{time.time_ns()}"
+    number = time.time_ns()
+    while Path(f"{path}.unusable-{number}").exists():  # the clock may have been set back
+        number += 1
+    suffix = f".unusable-{number}"
     for part in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{path}{part}").rename(f"{path}{suffix}{part}")

@@ -190,6 +190,8 @@ def _find_file(ref: DataRef) -> tuple[Path | None, str]:
         return _find_sample(ref), f"{ref.path}/{ref.split}.jsonl"
     folder = _local_folder()
     for place in _local_places(ref):
+        if ".." in Path(place).parts or Path(place).is_absolute():
+            raise ConfigError(f"{ref}: leads out of SELFCHECK_DATA: {place}; correct the task file")
         if folder and (folder / place).is_file():
             return folder / place, f"SELFCHECK_DATA/{place}"
     return None, ""

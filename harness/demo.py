@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.cache import cache_home
+from harness.cache import cache_home, make_home
 from harness.errors import ModelError
 from harness.hashes import file_sha256, read_sha256
 
@@ -57,6 +57,7 @@ def demo_model(
     target = cache_home() / "models" / NAME
     if _is_whole(target):
         return target
+    make_home()
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
         if not _is_whole(target):
@@ -169,7 +170,7 @@ def _is_whole(folder: Path) -> bool:
             (folder / name).stat().st_size == size and file_sha256(folder / name) == digest
             for name, (size, digest) in files.items()
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

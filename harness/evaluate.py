@@ -12,8 +12,9 @@ from harness.loading import load
 from harness.measure import measure
 from harness.models import fingerprint
 from harness.parts import Gathered, Samples, aggregate, gather, settle
-from harness.plan import Plan, Prepared, prepare
+from harness.plan import Plan, Prepared, prepare, scorable
 from harness.runs import Environment, Model, Record, Run, Settings
+from harness.servers import limited
 
 
 def run(plan: Plan) -> Run | None:
@@ -29,7 +30,9 @@ def run(plan: Plan) -> Run | None:
     prepared = prepare(plan)
     lm = load_model(plan)
     known = fingerprint(lm)  # before the files may be replaced
-    part = measure(prepared, lm, known)
+    prepared = scorable(prepared, lm)
+    with limited(plan.limits):
+        part = measure(prepared, lm, known)
     if part is None:
         return None
     return assemble(prepared, part.model, part.settings, gather([part]), started)
@@ -54,7 +57,7 @@ def assemble(
     scores = not prepared.plan.options.get("predict_only")
     record = Record(
         created=datetime.fromtimestamp(started, tz=UTC).isoformat(timespec="seconds"),
-        seconds=round(time.time() - started, 1),
+        seconds=max(0.0, round(time.time() - started, 1)),  # the clock may be set back
         environment=Environment.here(),
         model=model,
         settings=settings,

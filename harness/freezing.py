@@ -17,7 +17,7 @@ from harness.errors import CheckError, ConfigError, RecordError, unknown
 from harness.follow_ups import Header, Row, Written, write_follow_ups
 from harness.questions import MODEL, SIMULATOR
 from harness.run_files import StoredRun
-from harness.selection import build_manager, match_names
+from harness.selection import build_manager, load_tasks, match_names
 from harness.simulator import UNIDENTIFIED
 from harness.whole_files import partial_of
 
@@ -96,7 +96,7 @@ def _tasks(run: StoredRun, patterns: Sequence[str], manager: Any) -> dict[str, C
     for name in names:
         if name not in run.tasks:
             raise ConfigError(f"{run.name}: {unknown('task of the run', name, run.tasks)}")
-    tasks: dict[str, Any] = manager.load(names)["tasks"]
+    tasks = load_tasks(names, manager)
     for name, task in tasks.items():
         if not isinstance(task, ConsistencyTask):
             raise ConfigError(f"{name} has no follow-ups: it is no task of explanation consistency")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.cache import cache_home
+from harness.cache import cache_home, make_home
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def read_sha256(path: Path) -> str:
 def _read_memo() -> dict[str, list[Any]]:
     try:
         memo = json.loads((cache_home() / "hashes.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return memo if isinstance(memo, dict) else {}
 
@@ -65,7 +65,7 @@ def _remember(path: str, entry: list[Any]) -> None:
     target = cache_home() / "hashes.json"
     part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_home()
         part.write_text(json.dumps({**memo, path: entry}), encoding="utf-8")
         part.replace(target)
     except OSError as err:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import ConfigError, ModelError, unknown
-from harness.models import is_server, lacks_chat_template, resolve_model_args
+from harness.model_files import fault_in, names_in
+from harness.models import (
+    HF_BACKENDS,
+    finds_address,
+    is_server,
+    lacks_chat_template,
+    resolve_model_args,
+)
+from harness.trust import check_places, explained, hub_settings, only_numbers
 
 DEVICE = "cuda:0"  # lm-eval's command has it, too: where there is none it takes the CPU
 NO_CHAT_TEMPLATE = (
@@ -47,27 +55,40 @@ def load(
 
     Raises:
         ConfigError: lm-eval has no such backend, or a server's address or model is not given.
-        ModelError: it cannot be loaded; the cause is chained.
+        ModelError: it cannot be loaded; the cause is chained. So is one whose weights are pickles
+            (`harness.trust`).
     """
     from lm_eval.api.registry import get_model
 
     check_backend(model)
     given = resolve_model_args(model, args)
+    check_places(given)
     if chat_template and lacks_chat_template(model, given):
         raise ModelError(NO_CHAT_TEMPLATE.format("its tokenizer's files hold none"))
     settings = {"batch_size": batch_size, "device": device or DEVICE}
     own = {name: given.pop(name) for name in settings if name in given}
     try:
-        lm = get_model(model).create_from_arg_obj(given, {**settings, **own})
-    except ConfigError:
+        with only_numbers():
+            lm = get_model(model).create_from_arg_obj(
+                _distrusted(model, given), {**settings, **own}
+            )
+    except (ConfigError, ModelError):
         raise
     except Exception as err:
-        raise ModelError(f"model {model!r} cannot be loaded: {type(err).__name__}: {err}") from err
-    if is_server(lm) and not (lm.base_url and lm.model):
+        place = fault_in(given) or names_in(given) or "no name given"
+        raise ModelError(f"model {model!r} cannot be loaded: {place}: {explained(err)}") from err
+    if is_server(lm) and not (lm.model and (lm.base_url or finds_address(lm))):
         lacking = "base_url" if lm.model else "model"
         raise ConfigError(f"model {model!r} needs {lacking}=... among its arguments")
     lm.selfcheck_revision = given.get("revision")  # lm-eval's servers forget it
     return lm
+
+
+def _distrusted(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what keeps a backend from running what a model's repository holds."""
+    if model in HF_BACKENDS:
+        return {**given, **hub_settings(str(given.get("pretrained")), given)}
+    return {"trust_remote_code": False, **given} if model == "sglang" else dict(given)
 
 
 def require_chat_template(render: Callable[..., Any] | None) -> None:

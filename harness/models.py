@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +37,8 @@ HF_SETTINGS = (
     "mixed_precision_dtype",
 )  # fmt: skip
 API_SETTINGS = ("model", "max_length", "add_bos_token", "tokenized_requests", "_truncate")
+ADDRESS_ENDINGS = ("_API_BASE", "_BASE_URL", "_ENDPOINT")
+"""Of the environment's names that hold a provider's address."""
 PROBED = 64  # elements of each weight, besides their sum
 
 
@@ -54,7 +57,8 @@ def fingerprint(lm: Any) -> str | None:
     training it, has none.
 
     For servers: address, model name and, where set, the attribute `selfcheck_revision`; never a
-    key. Any lm-eval model may say itself who it is: attribute or method `selfcheck_fingerprint`.
+    key. For litellm, which has no address, those of providers that the environment names. Any
+    lm-eval model may say itself who it is: attribute or method `selfcheck_fingerprint`.
     """
     bare = getattr(lm, "lm", lm)  # lm-eval's CachingLM
     own = getattr(bare, "selfcheck_fingerprint", None)
@@ -87,6 +91,8 @@ def share_weights(first: Any, second: Any) -> bool:
 
 def _weights(lm: Any) -> dict[str, Any] | None:
     """Give what tells a model's weights; None: unknown."""
+    if is_server(lm) and lm.model and finds_address(lm) and not lm.base_url:
+        return {"addresses": _provider_addresses(), "model": lm.model}
     if is_server(lm) and lm.base_url and lm.model:
         where = urlsplit(lm.base_url)
         host = "127.0.0.1" if where.hostname == "localhost" else where.hostname
@@ -109,6 +115,12 @@ def is_server(lm: Any) -> bool:
     return "lm_eval.models.api_models.TemplateAPI" in names
 
 
+def finds_address(lm: Any) -> bool:
+    """Say whether a client needs no address: litellm has those of the providers it knows."""
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
+    return "lm_eval.models.litellm_llms.LiteLLMChatCompletion" in names
+
+
 def adapter_base(path: str | Path) -> str | None:
     """Give the base model of a PEFT adapter's folder; None if this is no such folder.
 
@@ -120,7 +132,7 @@ def adapter_base(path: str | Path) -> str | None:
         return None
     try:
         base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError) as err:
+    except (OSError, ValueError, AttributeError, RecursionError) as err:
         raise ModelError(f"{file}: cannot be read as a PEFT configuration: {err}") from err
     if not isinstance(base, str) or not base:
         raise ModelError(f"{file}: base_model_name_or_path is {base!r}; give pretrained= and peft=")
@@ -211,13 +223,22 @@ def _describe_hf(lm: Any) -> dict[str, Any]:
 
 
 def _describe_server(lm: Any) -> dict[str, Any]:
-    if not lm.base_url or not lm.model:
+    if not lm.model or not (lm.base_url or finds_address(lm)):
         raise _UnidentifiedError("it has no address or no model name")
     settings = {name: getattr(lm, name) for name in API_SETTINGS}
     return {
-        "url": _plain_address(lm.base_url),
+        "url": _plain_address(lm.base_url) if lm.base_url else _provider_addresses(),
         "revision": getattr(lm, "selfcheck_revision", None),
         **settings,
+    }
+
+
+def _provider_addresses() -> dict[str, str]:
+    """Give where the environment sends litellm's requests, instead of to the providers' own."""
+    return {
+        name: _plain_address(value)
+        for name, value in sorted(os.environ.items())
+        if value and name.endswith(ADDRESS_ENDINGS)
     }
 
 
@@ -270,7 +291,7 @@ def _settings(file: Path) -> Any:
         return None
     try:
         told = _plain(json.loads(file.read_text(encoding="utf-8")))
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ModelError(f"{file}: cannot be read as a configuration: {err}") from err
     if isinstance(told, dict):
         told.pop("base_model_name_or_path", None)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import harness.planted  # noqa: F401  (registers the planted models)
 from harness.base_task import SelfcheckTask
+from harness.choices import REQUEST as CHOICES
 from harness.consistency_task import KEYS as FOLLOW_UP_KEYS
 from harness.errors import ConfigError, DataError, MissingDataError
-from harness.selection import build_manager, draw_subset, drop_unavailable, match_names
+from harness.selection import (
+    build_manager,
+    draw_subset,
+    drop_unavailable,
+    load_tasks,
+    match_names,
+)
+from harness.servers import Limits, scores_no_choices
 from harness.simulator import KEYS as SIMULATOR_KEYS
 
 log = logging.getLogger(__name__)
@@ -34,6 +42,9 @@ class Plan:
         tasks: names, tags or glob patterns.
         subset: documents per task, drawn at random by `subset_seed`; None takes all.
         skip_unavailable: leave out tasks without data, instead of stopping.
+        skip_unscorable: leave out choice tasks where the model's server gives no log-likelihoods,
+            instead of stopping.
+        limits: what may be asked of servers in all.
         batch_size: a number, or "auto": settled once for the run.
         device: as in lm-eval, whose default falls back to the CPU.
         include_path: further folders of task files.
@@ -55,6 +66,8 @@ class Plan:
     variants: frozenset[str] = frozenset()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    skip_unscorable: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -88,8 +101,33 @@ def prepare(plan: Plan) -> Prepared:
     return Prepared(plan, manager, tasks, _choose(plan, tasks))
 
 
+def scorable(prepared: Prepared, lm: Any) -> Prepared:
+    """Leave out what the model's server cannot score, if the plan says so; asks nothing.
+
+    Raises:
+        ConfigError: there are such tasks, and the plan does not say so, or nothing is left.
+    """
+    reason = scores_no_choices(lm)
+    lost = [name for name, task in prepared.tasks.items() if task.OUTPUT_TYPE == CHOICES]
+    if reason is None or not lost:
+        return prepared
+    told = f"{', '.join(lost)}: the server gives no log-likelihoods of choices ({reason})"
+    left = {name: task for name, task in prepared.tasks.items() if name not in lost}
+    if not prepared.plan.skip_unscorable:
+        raise ConfigError(
+            f"{told}. Take tasks that need none (the tag selfcheck-generative has them all), or "
+            "leave these out with --skip-unscorable"
+        )
+    if not left:
+        raise ConfigError(f"{told}: without them nothing is left")
+    for name in lost:
+        log.warning("Left out: %s (its server gives no log-likelihoods of choices)", name)
+    documents = {name: places for name, places in prepared.documents.items() if name in left}
+    return replace(prepared, tasks=left, documents=documents)
+
+
 def _load_tasks(plan: Plan, manager: Any) -> dict[str, Any]:
-    tasks: dict[str, Any] = manager.load(match_names(plan.tasks, manager))["tasks"]
+    tasks = load_tasks(match_names(plan.tasks, manager), manager)
     for name, task in tasks.items():
         if not isinstance(task, SelfcheckTask):
             raise ConfigError(f"{name} is no task of ours, but lm-eval's: run it with lm_eval")

@@ -7,13 +7,16 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from harness.checks.case import Prompt
 from harness.errors import ConfigError, unknown
 
 PROMPT_KEYS = {"prompt", "cue", "until", "max_tokens", "tokens_per_word"}
-_TEMPLATES = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+_TEMPLATES = ImmutableSandboxedEnvironment(  # a file of results has templates, too
+    undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+)
 
 
 def build_prompts(own: Mapping[str, Any], slots: Sequence[str]) -> dict[str, Prompt]:

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.errors import printable
 from harness.questions import SELF
 from harness.spread import spread
 
@@ -37,14 +38,14 @@ def print_run(run: Run) -> None:
         console.print("Spread over the variants of the prompts")
         console.print(spread_table(spreads))
     for line in [*simulators(run.tasks), *empty_gains(run.tasks)]:
-        console.print(Text(line))
+        console.print(_text(line))
     for name, task in run.tasks.items():
         if task.failed:
-            console.print(Text(f"{name} FAILED: {task.failed}", style="bold red"))
+            console.print(_text(f"{name} FAILED: {task.failed}", "bold red"))
         for what, count in (("prompts", task.prompts_cut), ("answers", task.answers_cut)):
             if count:
                 console.print(
-                    Text(f"{name}: {what} were cut in {count} of {task.documents} documents")
+                    _text(f"{name}: {what} were cut in {count} of {task.documents} documents")
                 )
 
 
@@ -56,10 +57,10 @@ def run_table(run: Run) -> Table:
             continue
         shown = name
         for metric, told in task.metrics.items():
-            table.add_row(Text(shown), Text(metric), *map(Text, _cells(told)))
+            table.add_row(_text(shown), _text(metric), *map(Text, _cells(told)))
             shown = ""
         if not task.metrics:
-            table.add_row(Text(name), Text("failed" if task.failed else "not scored"))
+            table.add_row(_text(name), Text("failed" if task.failed else "not scored"))
         table.add_section()
     return table
 
@@ -96,7 +97,7 @@ def spread_table(spreads: Mapping[str, Mapping[str, Spread]]) -> Table:
             low, high = told.lowest[1], told.highest[1]
             numbers = [told.default, low, high, high - low, told.deviation]
             cells = [*map(show_number, numbers), str(told.variants)]
-            table.add_row(Text(shown), Text(metric), *map(Text, cells))
+            table.add_row(_text(shown), _text(metric), *map(Text, cells))
             shown = ""
         table.add_section()
     return table
@@ -142,6 +143,11 @@ def show_interval(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return "-"
     return f"[{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _text(told: str, style: str = "") -> Text:
+    """Write what a file or a model says: no markup, no escapes of the terminal."""
+    return Text(printable(told), style=style)
 
 
 def _cells(metric: Metric) -> tuple[str, str, str, str]:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from harness.run_scores import Scores, read_lines, read_scores
 from harness.runs import SCHEMA, Record, Run, TaskRun
 from harness.secrets import without_secrets
 from harness.strict_json import read_json
+from harness.whole_files import claimed
 
 RECORD = "run.json"
 LONGEST_NAME = 200
@@ -89,16 +92,40 @@ class StoredRun:
 def check_absent(folder: Path) -> None:
     """Refuse a folder that holds something already, or cannot be written.
 
+    What a killed process left of a run there does not count: the next one removes it.
+
     Raises:
         ConfigError: so it is.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there already; give --output a new or empty folder")
     try:
+        if folder.exists() and (not folder.is_dir() or _others(folder)):
+            raise ConfigError(f"{folder} is there already; give --output a new or empty folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder if folder.is_dir() else folder.parent).close()
+        tempfile.TemporaryFile(dir=_beside(folder)).close()
     except OSError as err:
         raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
+
+
+@contextmanager
+def claimed_run(folder: Path) -> Iterator[None]:
+    """Have the folder of a run that is yet to be made for this process alone.
+
+    Raises:
+        ConfigError: as `check_absent`, or another process has it.
+    """
+    with ExitStack() as claim:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            claim.enter_context(claimed(folder, lock_of(folder)))
+        except OSError as err:
+            raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
+        check_absent(folder)
+        yield
+
+
+def lock_of(folder: Path) -> Path:
+    """Give the file that is locked while a run is made: beside its folder, or in it."""
+    return _beside(folder) / f".{_name(folder)}.lock"
 
 
 def write_run(run: Run, folder: Path) -> Path:
@@ -109,12 +136,24 @@ def write_run(run: Run, folder: Path) -> Path:
     directory) is not replaced but filled, with the record last.
 
     Raises:
-        ConfigError: as `check_absent`.
+        ConfigError: as `claimed_run`, or there is no room; what was answered is in the cache.
         ValueError: a metric of a document is NaN or infinite.
     """
-    check_absent(folder)
+    with claimed_run(folder):
+        try:
+            _put(run, folder)
+        except OSError as err:
+            raise ConfigError(
+                f"--output {folder}: the run cannot be written: {err.strerror or err}. Make room, "
+                "and run the same again: cached answers are used"
+            ) from err
+    return folder
+
+
+def _put(run: Run, folder: Path) -> None:
+    _remove_remains(folder)
     fill = folder.is_dir()
-    draft = (folder if fill else folder.parent) / f".{folder.resolve().name}-{uuid4().hex[:12]}"
+    draft = _beside(folder) / f".{_name(folder)}-{uuid4().hex[:12]}"
     try:
         draft.mkdir()
         _write(run, draft)
@@ -128,7 +167,41 @@ def write_run(run: Run, folder: Path) -> Path:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    return folder
+
+
+def _beside(folder: Path) -> Path:
+    """Give the folder in which a run is drafted: on the same file system."""
+    return folder if folder.is_dir() else folder.parent
+
+
+def _name(folder: Path) -> str:
+    return folder.resolve().name
+
+
+def _drafts(folder: Path) -> list[Path]:
+    draft = re.compile(rf"\.{re.escape(_name(folder))}-[0-9a-f]{{12}}")
+    return [path for path in _beside(folder).iterdir() if draft.fullmatch(path.name)]
+
+
+def _remains(folder: Path) -> list[Path]:
+    """Give what killed processes left: drafts, and what they had moved out of one."""
+    drafts = _drafts(folder)
+    moved = folder.glob("samples_*.jsonl") if drafts and folder.is_dir() else ()
+    return [*drafts, *moved]
+
+
+def _others(folder: Path) -> bool:
+    """Say whether a folder holds anything but remains of a killed process."""
+    held = set(folder.iterdir()) - {lock_of(folder)}
+    return bool(held) and ((folder / RECORD).exists() or bool(held - set(_remains(folder))))
+
+
+def _remove_remains(folder: Path) -> None:
+    for path in sorted(_remains(folder), key=Path.is_dir):  # drafts last: they tell whose files
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write(run: Run, draft: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data import missing, tasks_path
-from harness.errors import ConfigError, MissingDataError, unknown
+from harness.errors import ConfigError, MissingDataError, SelfcheckError, unknown
+from harness.sound_yaml import read_text
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
@@ -27,15 +28,57 @@ def build_manager(
         metadata: handed to every task, which reads the keys it knows.
 
     Raises:
-        ConfigError: one of the folders is not there.
+        ConfigError: one of the folders is not there, or holds a file that is not YAML: lm-eval
+            would leave it out without a word, or not survive it.
     """
     from lm_eval.tasks import TaskManager
 
     for folder in include_path:
         if not Path(folder).is_dir():
             raise ConfigError(f"--include_path {folder}: there is no such folder")
+        _check_files(Path(folder))
     folders = [tasks_path(), *include_path]
     return TaskManager(include_path=folders, include_defaults=False, metadata=dict(metadata or {}))
+
+
+def _check_files(folder: Path) -> None:
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    for file in sorted(folder.rglob("*.yaml")):
+        try:
+            read_text(file)
+            told = load_yaml(file, resolve_func=False)
+        except Exception as err:
+            raise ConfigError(f"{file}: cannot be read as a task file: {err}") from err
+        if not isinstance(told, dict):
+            raise ConfigError(f"{file}: is no task file: it holds no keys and values")
+        if not isinstance(told.get("task", ""), (str, list)):  # lm-eval could not sort its names
+            raise ConfigError(f"{file}: task must be a name, got {told['task']!r:.80}")
+
+
+def load_tasks(names: Sequence[str], manager: TaskManager) -> dict[str, Any]:
+    """Build tasks by name, in order.
+
+    Raises:
+        ConfigError: what their files say is no task; names the file.
+    """
+    try:
+        return dict(manager.load(list(names))["tasks"])
+    except SelfcheckError:
+        raise
+    except Exception as err:
+        raise ConfigError(_told_of(names, manager) or str(err)) from err
+
+
+def _told_of(names: Sequence[str], manager: TaskManager) -> str | None:
+    """Say which of the files it is that is no task's, and why."""
+    for name in names:
+        try:
+            manager.load([name])
+        except Exception as err:
+            file = manager.task_index[name].yaml_path
+            return f"{file}: cannot be made a task: {type(err).__name__}: {err}"
+    return None
 
 
 def match_names(patterns: Iterable[str], manager: TaskManager) -> list[str]:

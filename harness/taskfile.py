@@ -60,6 +60,7 @@ class TaskFile:
             ConfigError: names all unknown and missing keys, and what is wrong with the metrics.
         """
         merged = config.get("metadata") or {}
+        merged = merged if isinstance(merged, Mapping) else {}
         place = str(merged.get("config_source", f"task {config.get('task')!r}"))
         known = REQUIRED | OPTIONAL | own_keys
         faults = [unknown("key", str(key), known) for key in config if key not in known]
@@ -86,6 +87,7 @@ class TaskFile:
             for key in kwargs
             if key != "data_dir"
         ]
+        faults += _shape_faults(config)
         if not faults:
             faults += _metric_faults(common)
         if faults:
@@ -193,8 +195,22 @@ def _declared(place: str, merged: Mapping[str, Any]) -> Mapping[str, Any]:
         return {key: merged[key] for key in ("version", "source") if key in merged}
     from lm_eval.tasks._yaml_loader import load_yaml
 
-    declared: Mapping[str, Any] = load_yaml(place, resolve_func=False).get("metadata") or {}
-    return declared
+    declared = load_yaml(place, resolve_func=False).get("metadata")
+    return declared if isinstance(declared, Mapping) else {}
+
+
+def _shape_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Say which keys hold another kind of thing than is read of them."""
+    for key in ("chance", "columns"):
+        if not isinstance(config.get(key) or {}, Mapping):
+            yield f"{key} must be a mapping, got {config[key]!r:.80}"
+    entries = config.get("metric_list", [])
+    if not isinstance(entries, list) or not all(isinstance(one, Mapping) for one in entries):
+        yield "metric_list must be a list of mappings: {metric: ..., aggregation: ...}"
+    for key in ("test_split", "dataset_path", "cluster"):
+        told = config.get(key, "absent")
+        if not isinstance(told, str) or not told.strip():
+            yield f"{key} must be text, got {told!r:.80}"
 
 
 def _metric_faults(common: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from finetune.reading import strict_yaml
 from finetune.sweeps.members import Member
 from finetune.workspace import LOCK, Workspace, check_free
 from harness.errors import ConfigError
-from harness.whole_files import write_text
+from harness.whole_files import is_partial, write_text
 
 SWEEP = "sweep.yaml"
 MEMBERS = "members"
@@ -36,7 +36,8 @@ def check_sweep(folder: Path, members: Sequence[Member]) -> None:
     """
     try:
         held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        if not folder.exists() or (folder.is_dir() and not held - {LOCK}):
+        held = {name for name in held if name != LOCK and not is_partial(name, SWEEP)}
+        if not folder.exists() or (folder.is_dir() and not held):
             return
         if SWEEP not in held:
             raise ConfigError(
@@ -70,8 +71,8 @@ def open_sweep(folder: Path, members: Sequence[Member]) -> Iterator[None]:
     try:
         check_sweep(folder, members)
         try:
-            (folder / MEMBERS).mkdir(exist_ok=True)
             write_text(folder / SWEEP, _HEAD + strict_yaml.dump(_told(members)))
+            (folder / MEMBERS).mkdir(exist_ok=True)
         except OSError as err:
             raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
         yield

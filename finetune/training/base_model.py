@@ -17,6 +17,7 @@ from finetune.tokenizer import tokenizer_of
 from finetune.training.saving import complete, disk_full
 from harness.errors import ConfigError, ModelError, printable, unknown
 from harness.models import adapter_base
+from harness.trust import check_folder, explained, hub_settings, only_numbers
 
 log = logging.getLogger(__name__)
 
@@ -178,16 +179,21 @@ def load_model(
     """Load the full weights of a language model, in main memory.
 
     Raises:
-        ModelError: they are not there, not whole, or not of a language model of this architecture.
+        ModelError: they are not there, not whole, pickles, or not of a language model of this
+            architecture.
     """
     import torch
 
     _require_whole(name)
     auto = auto_class(architecture)
+    told = {"dtype": getattr(torch, dtype), "trust_remote_code": False, **hub_settings(name)}
     try:
-        return auto.from_pretrained(name, revision=revision, dtype=getattr(torch, dtype))
+        with only_numbers():
+            return auto.from_pretrained(name, revision=revision, **told)
+    except ModelError:
+        raise
     except Exception as err:
-        raise ModelError(f"model {name} cannot be loaded: {type(err).__name__}: {err}") from err
+        raise ModelError(f"model {name} cannot be loaded: {explained(err)}") from err
 
 
 def load_frozen(name: str, revision: str, dtype: Dtype) -> Any:
@@ -209,7 +215,10 @@ def load_adapter(model: Any, folder: Path, trainable: bool = True) -> Any:
 
     _require_whole(str(folder))
     try:
-        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+        with only_numbers():
+            return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+    except ModelError:
+        raise
     except Exception as err:
         raise ModelError(f"adapter {folder} cannot be loaded: {type(err).__name__}: {err}") from err
 
@@ -220,6 +229,7 @@ def _require_whole(name: str) -> None:
     problem = fault(Path(name)) if Path(name).is_dir() else None
     if problem:
         raise ModelError(f"{name}: cannot be loaded: {problem}")
+    check_folder(Path(name))
 
 
 def lora_config(adapter: Adapter, model: Any) -> Any:
@@ -295,7 +305,7 @@ def merge(adapter: Path, done: Path, dtype: Dtype | Literal["auto"] = "auto") ->
         raise ModelError(f"{adapter}: no adapter: it has no adapter_config.json")
     revision = PeftConfig.from_pretrained(str(adapter)).revision or "main"
     try:
-        config = AutoConfig.from_pretrained(base, revision=revision)
+        config = AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False)
     except Exception as err:
         raise ModelError(f"adapter {adapter}: its base {base} is not found: {err}") from err
     chosen = (config.dtype or torch.float32) if dtype == "auto" else getattr(torch, dtype)
@@ -304,7 +314,9 @@ def merge(adapter: Path, done: Path, dtype: Dtype | Literal["auto"] = "auto") ->
     model = load_adapter(whole, adapter, trainable=False)
     merged = model.merge_and_unload().to(chosen)
     own = (adapter / "tokenizer_config.json").is_file()
-    tokenizer = AutoTokenizer.from_pretrained(adapter if own else base, revision=revision)
+    tokenizer = AutoTokenizer.from_pretrained(
+        adapter if own else base, revision=revision, trust_remote_code=False
+    )
     with disk_full(f"the adapter {adapter} is kept"), complete(done) as folder:
         merged.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -8,6 +8,7 @@ from finetune.architectures import OF, types_of
 from finetune.recipe import Architecture, Recipe
 from finetune.sources import base_of
 from harness.errors import ConfigError, ModelError
+from harness.trust import explained
 
 
 def load_config(recipe: Recipe, model: str | None = None, revision: str = "main") -> Any:
@@ -24,9 +25,11 @@ def load_config(recipe: Recipe, model: str | None = None, revision: str = "main"
     if model is None:
         model, revision = base_of(recipe), recipe.model.revision
     try:
-        return AutoConfig.from_pretrained(model, revision=revision)
+        return AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
     except Exception as err:
-        raise ModelError(f"model.name: the configuration of {model} cannot be had: {err}") from err
+        raise ModelError(
+            f"model.name: the configuration of {model} cannot be had: {explained(err)}"
+        ) from err
 
 
 def check_architecture(recipe: Recipe) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,7 @@ def open_ledger(work: Path, identity: dict[str, Any]) -> Ledger:
     try:
         told = json.loads(ledger.file.read_text(encoding="utf-8"))
         known, spent, peak = dict(told["identity"]), float(told["seconds"]), told["peak_memory"]
-    except (OSError, ValueError, KeyError, TypeError) as err:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         if any(work.glob("checkpoint-*")):
             raise TrainingError(
                 f"{work}: holds checkpoints of an unknown training: {LEDGER} is not there or "
@@ -81,6 +83,18 @@ def last_checkpoint(work: Path, ranks: int = 1) -> Path | None:
     return None
 
 
+def age_by_step(work: Path) -> None:
+    """Give the folders of checkpoints times in the order of their steps, long ago.
+
+    Trainer removes those that it takes for the oldest by their times: after the clock was set back,
+    that is each new one.
+    """
+    for folder in work.glob("checkpoint-*"):
+        if (step := _step(folder)) is not None:
+            with suppress(FileNotFoundError):
+                os.utime(folder, (step, step))
+
+
 def step_of(checkpoint: Path) -> int:
     """Give the step at which a checkpoint was saved."""
     step = _step(checkpoint)
@@ -98,7 +112,7 @@ def _fault(folder: Path, ranks: int) -> str | None:
     try:
         state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
         step, best = state["global_step"], state["best_global_step"]
-    except (OSError, ValueError, KeyError, TypeError) as err:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         return f"half-written: trainer_state.json cannot be read ({type(err).__name__})"
     if step != _step(folder):
         return f"its state is that of step {step}"

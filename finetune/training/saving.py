@@ -50,7 +50,8 @@ def disk_full(kept: str) -> Iterator[None]:
 def _is_disk_full(err: BaseException) -> bool:
     if isinstance(err, OSError) and err.errno in FULL:
         return True
-    told = type(err).__name__ == "SafetensorError" or isinstance(err, (OSError, RuntimeError))
+    plain = type(err) is Exception or type(err).__name__ == "SafetensorError"  # of Rust: tokenizers
+    told = plain or isinstance(err, (OSError, RuntimeError))
     return told and any(words in str(err) for words in TOLD_AS)
 
 
@@ -119,6 +120,8 @@ def _name_base(file: Path, base: str, revision: str) -> None:
     local = Path(base).is_dir()
     told["base_model_name_or_path"] = str(Path(base).resolve()) if local else base
     told["revision"] = None if local or revision == "main" else revision
+    if isinstance(told.get("target_modules"), list):  # a set, in an order that each process draws
+        told["target_modules"] = sorted(told["target_modules"])
     file.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

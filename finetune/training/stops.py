@@ -11,7 +11,7 @@ from typing import Any
 from transformers import ProgressCallback, TrainerCallback
 
 from finetune.training.device_memory import peak_memory
-from finetune.training.resume import Ledger
+from finetune.training.resume import Ledger, age_by_step
 from finetune.training.trl_config import PARTS
 from harness.errors import TrainingError
 
@@ -85,10 +85,12 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Begin."""
         self.began = time.monotonic()
+        self._age()
         self.note()
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write down what was spent until this checkpoint."""
+        self._age()
         self.note()
 
     def note(self) -> None:
@@ -103,6 +105,10 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.ledger.peak_memory = max((peak for peak in peaks if peak), default=None)
         if self.writes:
             self.ledger.write()
+
+    def _age(self) -> None:
+        if self.writes:
+            age_by_step(self.ledger.file.parent)
 
 
 class Lines(TrainerCallback):  # type: ignore[misc]

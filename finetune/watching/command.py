@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.commands.options import add_command, add_option, add_simulator
+from harness.commands.engines import add_engine
+from harness.commands.options import add_command, add_option, add_pickles, add_simulator
 
 EPILOG = """\
 example:
@@ -21,7 +22,10 @@ the same command goes on where it was stopped. A checkpoint is scored again when
 removed; one that could not be scored is tried again when it changes, or the watch is started anew.
 
 Weights are scored in the dtype that they were saved in: give --dtype where that of the base is
-another. Oldest first: a trainer that removes old checkpoints may be faster (save_total_limit)."""
+another. Oldest first: a trainer that removes old checkpoints may be faster (save_total_limit).
+
+With --engine ray each is scored by workers that stay from one checkpoint to the next; every machine
+must reach FOLDER under the same path."""
 
 
 def add_watch(subparsers: Any, execute: Any) -> None:
@@ -65,6 +69,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
         parser, "model-args", nargs="+", default=[], metavar="ARG",
         help="key=value,key=value: of lm-eval's hf, for base and checkpoints",
     )  # fmt: skip
+    add_pickles(parser)
+    add_engine(parser)
     add_option(parser, "batch-size", default="auto", metavar="auto|N", help="auto: settled once")
     add_option(parser, "device", help="cuda:0, cpu, mps, ...")
     add_option(parser, "every", type=float, default=60, metavar="SECONDS", help="between looks")

@@ -10,7 +10,9 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from finetune.watching.state import State, save
 from finetune.watching.watcher import BASE
 from harness.errors import ConfigError, ModelError, printable
 from harness.models import ADAPTER_CONFIG
-from harness.run_files import RECORD
+from harness.run_files import RECORD, lock_of
+from harness.whole_files import is_claimed
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class Scorer:
         has_tokenizer = any(any(checkpoint.glob(pattern)) for pattern in TOKENIZERS)
         if not (is_adapter or has_tokenizer or "tokenizer" in self.model_args):
             return "it has no tokenizer: save one with it, or give --model-args tokenizer=..."
-        return run_command(self.command(str(checkpoint), run), printed, self.stopped)
+        return self._score(str(checkpoint), run, printed)
 
     def base(self, base: str, output: Path, state: State) -> None:
         """Score the base model, unless it is done.
@@ -75,9 +78,23 @@ class Scorer:
         log.info("Scoring the base: %s", base)
         state.scored[BASE] = now
         save(state, output)
-        reason = run_command(self.command(base, run), output / f"logs/{BASE}.log", self.stopped)
+        reason = self._score(base, run, output / f"logs/{BASE}.log")
         if not (run / RECORD).is_file():
             raise ModelError(f"--base {base} cannot be scored: {reason}")
+
+    def _score(self, model: str, run: Path, printed: Path) -> str | None:
+        if is_claimed(lock_of(run)):  # a killed watch leaves its scoring at work
+            log.info("An earlier scoring is still at work on %s: waiting for it", run)
+        while is_claimed(lock_of(run)):
+            if self.stopped():
+                raise KeyboardInterrupt
+            time.sleep(POLL)
+        if (run / RECORD).is_file():
+            return None
+        command = self.command(model, run)
+        if self.args.engine == "ray":
+            return run_here(command[command.index("run") :], printed, self.stopped)
+        return run_command(command, printed, self.stopped)
 
     def command(self, model: str, run: Path) -> list[str]:
         """Give the command that scores a model; no shell reads it."""
@@ -87,7 +104,30 @@ class Scorer:
         for name in PASSED_ON:
             if (value := getattr(self.args, name)) is not None:
                 line += [f"--{name}={value}"]
+        line += ["--allow-pickles"] if self.args.allow_pickles else []
         return line + (["--apply_chat_template"] if self.args.apply_chat_template else [])
+
+
+def run_here(line: Sequence[str], log_file: Path, stopped: Callable[[], bool]) -> str | None:
+    """Run a command of ours in this process, on the workers that it holds; give None, or its fault.
+
+    Raises:
+        KeyboardInterrupt: it was `stopped`.
+    """
+    from harness.commands import main
+
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log_file.open("w", encoding="utf-8") as printed,
+        redirect_stdout(printed),
+        redirect_stderr(printed),
+    ):
+        status = main(line)
+    if stopped():
+        raise KeyboardInterrupt
+    if status == 0:
+        return None
+    return f"{_last_words(log_file)} (status {status}; all of it: {log_file})"
 
 
 def run_command(

@@ -17,9 +17,11 @@ from finetune.checkpoints import fault
 from finetune.watching.scorer import Scorer
 from finetune.watching.state import LOCK, open_state, save
 from finetune.watching.watcher import BASE, Watcher
+from harness.commands.engines import engine
 from harness.commands.options import simulator_metadata
 from harness.errors import ConfigError
-from harness.evaluate import Plan, check
+from harness.evaluate import check
+from harness.plan import Plan
 from harness.run_files import RECORD, read_run
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace, update: Update) -> int:
         "metadata": _metadata(args),
     }  # fmt: skip
     output = args.output.resolve()
-    with _locked(output), _ended_by_signals() as stop:
+    with _locked(output), _ended_by_signals() as stop, engine(args, stop.is_set):
         state = open_state(output, settings)
         save(state, output)
         scorer = Scorer(args, model_args, stop.is_set)

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import ConfigError
 from harness.secrets import without_secrets
-from harness.whole_files import write_text
+from harness.whole_files import is_partial, write_text
 
 FILE = "watch.json"
 LOCK = ".watch.lock"
@@ -45,7 +45,8 @@ def open_state(output: Path, settings: Mapping[str, Any]) -> State:
     told: dict[str, Any] = json.loads(json.dumps(without_secrets(dict(settings)), default=str))
     file = output / FILE
     if not file.is_file():
-        if any(path.name != LOCK for path in output.iterdir()):
+        held = [path.name for path in output.iterdir() if not is_partial(path.name, FILE)]
+        if any(name != LOCK for name in held):
             raise ConfigError(
                 f"--output {output}: holds something else; give a new or an empty folder, or that "
                 "of an earlier watch, which then goes on"
@@ -53,7 +54,7 @@ def open_state(output: Path, settings: Mapping[str, Any]) -> State:
         return State(VERSION, told)
     try:
         state = msgspec.json.decode(file.read_bytes(), type=State)
-    except (OSError, msgspec.MsgspecError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise ConfigError(f"{file}: cannot be read as the state of a watch: {err}") from err
     differ = [
         name for name in {**state.settings, **told} if state.settings.get(name) != told.get(name)

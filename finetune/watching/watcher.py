@@ -168,6 +168,7 @@ class Watcher:
         seen.digest = _digest(checkpoint) or ""
         if name not in self.state.scored:  # a watch was killed before it could say so
             self._keep(name, self.state.scoring.get(name, seen.digest))
+            self._update()
         if seen.digest not in ("", self.state.scored[name]):
             again = f"to score what is there now, remove {self._run(name)}"
             self._tell(name, checkpoint, f"its files are not those that were scored; {again}")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
+from contextlib import nullcontext
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from harness.commands.engines import add_engine, engine
 from harness.commands.options import (
     add_command,
     add_option,
     add_output,
+    add_pickles,
     add_simulator,
     simulator_metadata,
 )
+from harness.commands.servers import add_limits, read_limits
 from harness.errors import ConfigError, unknown
 
 DEMO_DOCUMENTS = 10
@@ -87,12 +93,15 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "batch-size", default="auto", metavar="auto|N", help="auto: settled once")
     add_option(parser, "device", help="cuda:0, cpu, mps, ...")
     add_option(parser, "skip-unavailable", action="store_true", help="leave out tasks without data")
+    add_limits(parser)
+    add_pickles(parser)
     add_output(parser)
+    add_engine(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Evaluate a model on tasks and write the run."""
-    from harness.evaluate import Plan
+    from harness.plan import Plan
 
     folder = args.output or default_folder(args.model)
     config = _lm_eval_config(args, rest, folder)
@@ -116,6 +125,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         subset=args.subset,
         subset_seed=args.subset_seed,
         skip_unavailable=args.skip_unavailable,
+        skip_unscorable=args.skip_unscorable,
+        limits=read_limits(args),
         batch_size=config.batch_size,
         device=config.device,
         include_path=(Path(config.include_path).resolve(),) if config.include_path else (),
@@ -126,7 +137,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
             **dict(zip(seeds, config.seed or [None] * 4, strict=True)),
         },
     )
-    return _run_and_show(plan, folder)
+    with engine(args):
+        return _run_and_show(plan, folder)
 
 
 def _metadata(args: argparse.Namespace, config: Any) -> dict[str, Any]:
@@ -158,8 +170,8 @@ def _axes(told: str | None) -> frozenset[str]:
 
 def demo(args: argparse.Namespace, rest: list[str]) -> int:
     """Evaluate the demonstration model on a fixed draw of the samples."""
-    from harness.evaluate import Plan
     from harness.models import demo_model as fetch
+    from harness.plan import Plan
 
     folder = args.output or default_folder("demo")
     plan = Plan(
@@ -215,20 +227,27 @@ def _with_underscores(word: str) -> str:
 
 
 def _run_and_show(plan: Any, folder: Path) -> int:
-    from harness import evaluate
+    from harness.cluster.current import measured
     from harness.report import print_run
-    from harness.run_files import check_absent, write_run
+    from harness.run_files import claimed_run, write_run
 
-    check_absent(folder)
-    done = evaluate.run(plan)
-    if done is None:
-        return 0
-    write_run(done, folder)
+    first = os.environ.get("RANK", "0") == "0"
+    claim = claimed_run(folder) if first else nullcontext()  # before hours are spent on it
+    with claim, measured(plan, folder) as done:
+        if done is None:
+            return 0
+        write_run(done, folder)
     print_run(done)
     print(f"\nThe whole run, every question and answer: {folder.resolve()}")
     return 1 if done.failed else 0
 
 
 def default_folder(name: str) -> Path:
-    """Give a new folder's name, from the time."""
-    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    """Give a new folder's name, from the time: a clock may tell the same twice."""
+    from harness.run_files import lock_of
+
+    named = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    others = (named.with_name(f"{named.name}-{number}") for number in count(2))
+    return next(
+        one for one in chain([named], others) if not (one.exists() or lock_of(one).exists())
+    )

@@ -7,7 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harness.commands.options import add_command, add_option, add_simulator, simulator_metadata
+from harness.commands.options import (
+    add_command,
+    add_option,
+    add_pickles,
+    add_simulator,
+    simulator_metadata,
+)
 
 EPILOG = """\
 example:
@@ -39,12 +45,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "output", type=Path, required=True, metavar="FILE", help="new file")
     add_option(parser, "include-path", type=Path, metavar="DIR", help="further task files")
     add_option(parser, "follow-up-count", type=int, metavar="N", help="for each question")
+    add_pickles(parser)
 
 
 def follow_ups(args: argparse.Namespace, rest: list[str]) -> int:
     """Write a file of follow-ups, and say what is in it."""
     from harness.freezing import freeze_follow_ups
     from harness.run_files import read_run
+    from harness.whole_files import claimed_file
 
     metadata = simulator_metadata(args)
     if args.follow_up_count is not None:
@@ -52,7 +60,8 @@ def follow_ups(args: argparse.Namespace, rest: list[str]) -> int:
     patterns = [name for words in args.data for name in words.split(",")]
     folders = [args.include_path] if args.include_path else []
     run = read_run(args.explanations)
-    rows = freeze_follow_ups(run, patterns, metadata, args.output, folders)
+    with claimed_file(args.output):
+        rows = freeze_follow_ups(run, patterns, metadata, args.output, folders)
     written = sum(len(row.follow_ups) for row in rows)
     none = sum(not row.follow_ups for row in rows)
     dropped: Counter[str] = Counter()

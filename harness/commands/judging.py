@@ -100,7 +100,11 @@ def gate(args: argparse.Namespace, rest: list[str]) -> int:
     from harness.run_files import read_run
 
     config, strict = read_config(args.config), args.config is not None
-    verdict = check(read_run(args.baseline), read_run(args.candidate), config, strict)
+    runs = read_run(args.baseline), read_run(args.candidate)
+    try:
+        verdict = check(*runs, config, strict)
+    except ConfigError as err:
+        raise ConfigError(f"{args.config}: {err}" if strict else str(err)) from err
     if args.junit:
         output.write_junit(verdict, args.junit)
     with suppress(BrokenPipeError):  # the status tells, whoever reads

@@ -60,3 +60,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     add_option(
         parser, "output", "--output_path", type=Path, metavar="DIR", help="new folder for the run"
     )
+
+
+def add_pickles(parser: argparse.ArgumentParser) -> None:
+    """Add the option that allows pickles; `harness.commands.main` reads it."""
+    add_option(
+        parser, "allow-pickles", action="store_true",
+        help="load weights that are pickles, which can execute code (default: safetensors alone)",
+    )  # fmt: skip

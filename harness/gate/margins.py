@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from harness.errors import ConfigError, unknown
 from harness.runs import TaskRun
+from harness.sound_yaml import read_text
 
 DEFAULT = Path(__file__).with_name("default.yaml")
 
@@ -62,8 +63,8 @@ def read_config(file: Path | None = None) -> GateConfig:
     """
     place = file or DEFAULT
     try:
-        told = yaml.safe_load(place.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        told = yaml.safe_load(read_text(place))
+    except (OSError, ValueError, yaml.YAMLError) as err:
         raise ConfigError(f"{place}: cannot be read as YAML: {err}") from err
     faults = list(_faults(told))
     if faults:

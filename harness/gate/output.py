@@ -14,8 +14,10 @@ from harness.compare.output import show_counts
 from harness.errors import ConfigError, printable
 from harness.gate.checks import Check, Status, Verdict
 from harness.report import plain_table, show_interval, show_number
+from harness.whole_files import write_text
 
 WIDTH = 140
+HEAD = "<?xml version='1.0' encoding='utf-8'?>\n"
 STYLES: dict[Status, str] = {
     "pass": "green",
     "fail": "bold red",
@@ -101,6 +103,6 @@ def write_junit(verdict: Verdict, file: Path) -> None:
     root.append(suite)
     ElementTree.indent(root)
     try:
-        ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+        write_text(file, HEAD + ElementTree.tostring(root, encoding="unicode"))
     except OSError as err:
         raise ConfigError(f"--junit {file}: cannot be written: {err.strerror}") from err

@@ -13,6 +13,7 @@ from harness.errors import RecordError
 from harness.run_files import is_file_name
 
 LAST = 253_402_300_799  # the end of the year 9999
+LONGEST_NUMBER = 19  # digits and sign: of 64 bits
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[str, Meta(pattern=r"^\d{1,12}(\.\d*)?([eE]-\d{1,3})?$")]
 
@@ -125,7 +126,8 @@ def read_results(file: Path) -> Results:
         RecordError: it is none; names the place within it.
     """
     try:
-        told = msgspec.convert(json.loads(file.read_bytes().decode("utf-8")), Results)
+        content = file.read_bytes().decode("utf-8")
+        told = msgspec.convert(json.loads(content, parse_int=_whole), Results)
         if not told.samples:
             raise ValueError("n-samples tells of no task")
         bad = [name for name in told.samples if not is_file_name(name)]
@@ -137,6 +139,13 @@ def read_results(file: Path) -> Results:
             "it again"
         ) from err
     return told
+
+
+def _whole(digits: str) -> int:
+    """Read a whole number that a run's record can hold, too."""
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(f"the number {digits[:LONGEST_NUMBER]}... is out of range")
+    return int(digits)
 
 
 def read_config(file: Path, task: str, told: dict[str, Any]) -> TaskConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -38,11 +39,14 @@ def read_samples(
     """
     _check_kept(run, task)
     try:
-        yield from run.samples(task, chosen)
+        for sample in run.samples(task, chosen):
+            if not isinstance(sample, dict):
+                raise ValueError(f"a sample must be a mapping, got {json.dumps(sample)[:80]}")
+            yield sample
     except (ValueError, RecursionError) as err:
         raise RecordError(
-            f"{run.folder}: the samples of {task} are damaged ({err}); copy the run again, or run "
-            "it again"
+            f"{run.folder / f'samples_{task}.jsonl'}: the samples of {task} are damaged ({err}); "
+            "copy the run again, or run it again"
         ) from err
 
 

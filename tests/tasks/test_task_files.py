@@ -14,11 +14,12 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from harness.answer_task import AnswerTask, ExtractiveTask, ReasoningTask
 from harness.checks import CHECKS
 from harness.checks.inquiry import Inquiry
+from harness.choices import REQUEST as CHOICES
 from harness.commands.evaluating import DEMO_TASKS
 from harness.consistency_task import ConsistencyTask
 from harness.data import tasks_path
 from harness.domains import Posed
-from harness.selection import match_names
+from harness.selection import build_manager, match_names
 from harness.tasks import FaithfulnessTask
 
 FILES = sorted(path for path in tasks_path().rglob("*.yaml") if not path.name.startswith("_"))
@@ -99,6 +100,11 @@ def test_task_file_tags_carry_a_hyphen_so_that_a_glob_takes_leaf_tasks_only(path
     assert ("selfcheck-sample" in tags) == path.stem.startswith("sample_")
     assert ("selfcheck-retention" in tags) == path.stem.startswith("retention_")
     assert ("selfcheck" in tags) == path.stem.startswith("selfcheck_")
+
+
+def test_tag_generative_has_all_tasks_that_score_no_choices():
+    wanted = {path.stem for path in FILES if build(path).OUTPUT_TYPE != CHOICES}
+    assert set(match_names(["selfcheck-generative"], build_manager())) == wanted
 
 
 def test_family_of_checks_and_data_is_whole():
