@@ -20,6 +20,7 @@ from lm_eval.api.model import CacheHook
 from harness.cache import AnswerHook, ResponseCache, request_key
 from harness.errors import ModelError
 from harness.models import fingerprint, is_server
+from harness.questions import Answer
 from harness.secrets import without_secrets
 from harness.servers import BudgetSpentError, draws_at_random, guard
 
@@ -112,9 +113,12 @@ class Backend:
     def _look_up(self, kind: str, keys: list[str]) -> dict[str, Any]:
         if self.cache is None or self.fingerprint is None:
             return {}
-        return self.cache.get_many(
+        found = self.cache.get_many(
             self.fingerprint, kind, [key for key in keys if not key.startswith("sampled")]
         )
+        if kind != "generate_until":
+            return dict(found)
+        return {key: one if isinstance(one, str) else Answer(*one) for key, one in found.items()}
 
     def _send(self, kind: str, new: dict[str, Args]) -> None:
         length = self.largest(len(new))
@@ -171,7 +175,8 @@ class Backend:
         else:
             sound = math.isfinite(answer[0])
         if sound:
-            self.cache.put(self.fingerprint, kind, key, answer)
+            kept = (str(answer), answer.cut_off) if isinstance(answer, Answer) else answer
+            self.cache.put(self.fingerprint, kind, key, kept)
 
 
 def is_sampled(settings: dict[str, Any]) -> bool:
@@ -220,8 +225,16 @@ def is_cut(lm: Any, kind: str, args: Args) -> bool | None:
     return len(bare.tok_encode(text)) > room
 
 
-def is_cut_off(args: Args, tokens: int | None) -> bool | None:
-    """Say whether an answer of so many tokens reached its limit; None where they are not told."""
+def is_cut_off(args: Args, answer: str, tokens: int | None) -> bool | None:
+    """Say whether an answer reached its limit; None where nobody can tell.
+
+    Args:
+        args: of its request.
+        answer: as `Backend.ask` gives it: a server may say so itself.
+        tokens: how many it has; None: nobody can tell.
+    """
+    if isinstance(answer, Answer):
+        return answer.cut_off
     # what is decoded and encoded again may be a token or two shorter
     return None if tokens is None else tokens >= max(1, _limit(args[1]) - 2)
 

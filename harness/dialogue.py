@@ -131,7 +131,7 @@ class Talk:
     def note(self, question: Question, args: Any, answer: str, lm: Any) -> Answer:
         """Keep for the record what was asked and answered, and what of both was cut."""
         tokens = count_tokens(lm, answer)
-        cut_off = is_cut_off(args, tokens)
+        cut_off = is_cut_off(args, answer, tokens)
         said = {
             "stage": question.stage,
             "to": question.to,

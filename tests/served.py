@@ -21,6 +21,7 @@ class PlantedServer(ThreadingHTTPServer):
         asked: the requests that came, each with its headers, path and body.
         answered: the prompts that got an answer.
         counts: whether it reports the tokens (here: words) that it used.
+        ends: whether it says that answers ended by themselves, not at their limit; None: nothing.
     """
 
     daemon_threads = True
@@ -31,6 +32,7 @@ class PlantedServer(ThreadingHTTPServer):
         self.asked: list[dict[str, Any]] = []
         self.answered: list[str] = []
         self.counts = True
+        self.ends: bool | None = True
 
     @property
     def port(self) -> int:
@@ -45,13 +47,16 @@ class PlantedServer(ThreadingHTTPServer):
             half = len(answer) // 2  # in two blocks, as with citations
             blocks = [{"type": "text", "text": part} for part in (answer[:half], answer[half:])]
             thinking = {"type": "thinking", "thinking": "hm", "signature": "x"}
+            reason = {True: "end_turn", False: "max_tokens", None: None}[self.ends]
             told = {"type": "message", "role": "assistant", "content": [thinking, *blocks]}
+            told["stop_reason"] = reason
             used = dict(zip(("input_tokens", "output_tokens"), words, strict=True))
         else:
             message = {"role": "assistant", "content": answer}
+            reason = {True: "stop", False: "length", None: None}[self.ends]
             told = {
                 "id": "1", "object": "chat.completion", "created": 1, "model": "planted",
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "choices": [{"index": 0, "message": message, "finish_reason": reason}],
             }  # fmt: skip
             names = ("prompt_tokens", "completion_tokens", "total_tokens")
             used = dict(zip(names, (*words, sum(words)), strict=True))

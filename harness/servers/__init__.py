@@ -10,6 +10,6 @@ from harness.servers.guarding import draws_at_random, guard
 from harness.servers.limits import BudgetSpentError, Limits, limited
 
 __all__ = [
-    "BudgetSpentError", "Limits", "RefusedError", "draws_at_random", "guard", "limited",
-    "scores_no_choices",
+    "BudgetSpentError", "Limits", "RefusedError", "draws_at_random", "guard",
+    "limited", "scores_no_choices",
 ]  # fmt: skip

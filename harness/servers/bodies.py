@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from harness.questions import Answer
 from harness.servers.faults import PassingError
 
 Kind = Literal["chat", "anthropic", "completions", "other"]
+
+
 _KINDS: Mapping[str, Kind] = {
     "AnthropicChat": "anthropic",
     "LocalChatCompletion": "chat",
@@ -45,7 +48,8 @@ def checked(body: Any, kind: Kind, *, count: int, scores: bool) -> Any:
     if not isinstance(body, dict):
         raise PassingError(f"no answer: a {type(body).__name__} instead of an object")
     if kind == "anthropic":
-        return {**body, "content": [{"type": "text", "text": _joined(body)}]}
+        text = _with_end(_joined(body), body.get("stop_reason"), "max_tokens")
+        return {**body, "content": [{"type": "text", "text": text}]}
     choices = _choices(body, count)
     for choice in choices:
         (_check_scores if scores else _check_message if kind == "chat" else _check_text)(choice)
@@ -114,11 +118,19 @@ def _check_message(choice: dict[str, Any]) -> None:
         message["content"] = None
     if "content" not in message or not isinstance(message["content"], (str, type(None))):
         raise PassingError("no answer: a message without a text as its content")
+    if message["content"] is not None:
+        message["content"] = _with_end(message["content"], choice.get("finish_reason"), "length")
 
 
 def _check_text(choice: dict[str, Any]) -> None:
     if not isinstance(choice.get("text"), str):
         raise PassingError("no answer: a choice without a text")
+    choice["text"] = _with_end(choice["text"], choice.get("finish_reason"), "length")
+
+
+def _with_end(text: str, reason: Any, limit: str) -> str:
+    """Add whether the answer was cut off, if the server says so: lm-eval passes it on as a text."""
+    return Answer(text, reason == limit) if isinstance(reason, str) and reason else text
 
 
 def _check_scores(choice: dict[str, Any]) -> None:

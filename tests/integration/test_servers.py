@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from harness.commands import main
+from harness.run_files import read_run
 from tests.served import CLIENTS, KEY, TASKS, PlantedServer, options, serving, set_keys, told
 
 SIZE = 3
@@ -48,6 +49,34 @@ def test_run_on_a_server_equals_the_run_in_process_document_by_document(
     asked = len(server.asked)
     assert run_on(tmp_path / "again", *line) == 0
     assert len(server.asked) == asked, "everything was kept"
+
+
+@pytest.mark.parametrize(
+    ("client", "ends"),
+    [  # litellm fills in that an answer ended by itself
+        (client, ends)
+        for client in CLIENTS
+        for ends in (True, False, None)
+        if (client, ends) != ("litellm", None)
+    ],
+)
+def test_what_a_server_says_of_answers_that_reached_their_limit_is_recorded_and_kept(
+    server, tmp_path, client, ends
+):
+    server.ends = ends
+    line = [*options(client, server.port), "--tasks", "sample_importance_sentiment"]
+    wanted = {True: 0, False: SIZE, None: None}[ends]
+    for name in ("run", "from the cache"):
+        assert run_on(tmp_path / name, *line) == 0
+        task = read_run(tmp_path / name).tasks["sample_importance_sentiment"]
+        assert task.answers_cut == wanted
+        stages = [
+            stage
+            for sample in read_run(tmp_path / name).samples("sample_importance_sentiment")
+            for stage in sample["stages"]
+        ]
+        assert {stage["answer_cut"] for stage in stages} == {None if ends is None else not ends}
+    assert max(Counter(server.answered).values()) == 1, "the second run asked nothing"
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -15,7 +15,7 @@ from tests.real_server import options, transformers_serve
 from tests.served import serving, told
 
 TASKS = ("sample_importance_sentiment", "sample_qa", "sample_reasoning_choice")
-LONGEST = 24  # tokens of an answer: here it is about the words, not about what they are worth
+LONGEST = 24  # tokens of an answer: many are cut off, which is read from them, too
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +46,6 @@ def here(model, tmp_path_factory):
     return folder
 
 
-def said(folder):
-    """Answers and metrics; why an answer could not be read includes cuts, which servers hide."""
-    return {
-        name: (metrics, [{key: one[key] for key in one if key != "read"} for one in documents])
-        for name, (metrics, documents) in told(folder, TASKS).items()
-    }
-
-
 def prompts(folder, name):
     return [turn["prompt"] for one in read_run(folder).samples(name) for turn in one["stages"]]
 
@@ -65,7 +57,7 @@ def test_real_server_gives_the_answers_and_numbers_of_the_model_in_process(
     from transformers import AutoTokenizer
 
     assert run_on(tmp_path / "run", *options(model, port, num_concurrent=concurrent)) == 0
-    assert said(tmp_path / "run") == said(here)
+    assert told(tmp_path / "run", TASKS) == told(here, TASKS)
     render = AutoTokenizer.from_pretrained(model).apply_chat_template
     for name in TASKS:
         sent = [
@@ -83,4 +75,4 @@ def test_real_server_behind_faults_gives_them_as_well(model, port, here, tmp_pat
         line = options(model, proxy.port, num_concurrent=2, max_retries=3)
         assert run_on(tmp_path / "run", *line) == 0
     assert sum(proxy.met.values()) - proxy.met["passed"] > 5
-    assert said(tmp_path / "run") == said(here)
+    assert told(tmp_path / "run", TASKS) == told(here, TASKS)
