@@ -18,7 +18,7 @@ from typing import Any
 from finetune.architectures import auto_class, config_class, implied, token_fields
 from finetune.recipe import Architecture, Scratch
 from finetune.tokenizer import tokenizer_of
-from harness.cache import cache_home
+from harness.cache import cache_home, make_home
 from harness.data import doc_hash
 from harness.errors import ConfigError, ModelError, printable
 from harness.models import folder_digest
@@ -123,6 +123,7 @@ def _versions() -> Mapping[str, str]:
 def _make(scratch: Scratch, architecture: Architecture, tokenizer: str, folder: Path) -> Path:
     from filelock import FileLock
 
+    make_home()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
