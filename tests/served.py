@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,6 +98,9 @@ def serving(server: ThreadingHTTPServer) -> Iterator[None]:
         finally:
             server.shutdown()
             thread.join()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()  # litellm leaves event loops open
 
 
 CLIENTS = ("local-chat-completions", "openai-chat-completions", "anthropic-chat", "litellm")

@@ -1,12 +1,8 @@
-"""The clock is set back, and forth again: libfaketime moves it for real processes.
-
-It cannot for those that sleep (their `clock_nanosleep` then fails): theirs is moved within Python.
-"""
+"""The clock is set back, and forth again: libfaketime moves it for real processes."""
 
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -23,18 +19,11 @@ from harness.cache import ResponseCache
 from harness.hashes import file_sha256, read_sha256
 from harness.run_files import read_run
 from tests import trainings
-from tests.tiny import save_tiny_gpt2
 
 TASK = "sample_importance_sentiment"
 PLANTED = ["run", "--model", "planted", "--tasks", TASK, "--subset", "6"]
 MOVES = ("+0", "-400d", "+400d", "-1h")
 DAY = 24 * 3600
-MOVING = """
-import time
-from itertools import cycle
-real, moves = time.time, cycle((0, -400 * 86400, 400 * 86400, -3600))
-time.time = lambda: real() + next(moves)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -98,20 +87,6 @@ def test_runs_at_the_same_time_by_the_clock_get_folders_of_their_own(tmp_path, l
         selfcheck(PLANTED, tmp_path, **frozen)
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert names == ["20260101-000000-planted", "20260101-000000-planted-2"]
-
-
-def test_watch_while_the_clock_moves_scores_what_has_settled(tmp_path):
-    told = ["--tasks", TASK, "--subset", "4", "--device", "cpu"]
-    selfcheck(["run", "--model", "planted", *told, "--output", "base"], tmp_path)
-    save_tiny_gpt2(tmp_path / "saved" / "checkpoint-1")
-    (tmp_path / "moving").mkdir()
-    (tmp_path / "moving" / "sitecustomize.py").write_text(MOVING)
-    line = ["watch", "saved", *told, "--base", "base", "--once", "--settle", "1"]
-    paths = os.pathsep.join([str(tmp_path / "moving"), os.environ.get("PYTHONPATH", "")])
-    said = selfcheck([*line, "--output", "watched"], tmp_path, PYTHONPATH=paths)
-    assert read_run(tmp_path / "watched" / "runs" / "checkpoint-1").scores(TASK).hashes
-    seconds = re.search(r"Scored checkpoint-1 in (-?\d+) s", said)
-    assert seconds and 0 < int(seconds[1]) < 300
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is dep:FutureWarning")

@@ -94,8 +94,8 @@ with claimed_file(Path({str(file)!r})):
 
 @pytest.mark.parametrize(
     "command",
-    [run_command, finetune_command, sweep_command, watch_command],
-    ids=["run", "finetune", "sweep", "watch"],
+    [run_command, sweep_command, watch_command],
+    ids=["run", "sweep", "watch"],
 )
 def test_second_of_two_at_once_is_refused_before_it_loads_a_model(
     tmp_path: Path, command: Callable[[Path], list[str]]
