@@ -316,6 +316,7 @@ def figure_values(page, place=0):
     figure = page.locator("#plot-figures figure").nth(place)
     figure.locator("summary").click()
     rows = figure.locator("tbody tr")
+    rows.first.wait_for(state="attached")  # they are made when the table is opened
     return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 
