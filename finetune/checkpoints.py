@@ -20,7 +20,8 @@ from finetune.weight_files import (
 )
 from harness.errors import ModelError
 from harness.hashes import file_sha256
-from harness.models import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TOKENIZER, WEIGHTS, adapter_base
+from harness.models import ADAPTER_WEIGHTS, TOKENIZER, WEIGHTS, adapter_base
+from harness.trust import ADAPTER_CONFIG
 
 log = logging.getLogger(__name__)
 

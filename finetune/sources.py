@@ -8,7 +8,8 @@ from pathlib import Path
 from finetune.recipe import DEMO_MODEL, Recipe
 from finetune.scratch import scratch_model
 from harness.errors import ConfigError
-from harness.models import ADAPTER_CONFIG, demo_model
+from harness.models import demo_model
+from harness.trust import ADAPTER_CONFIG
 
 
 def base_of(recipe: Recipe) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from harness.demo import demo_model
 from harness.errors import ConfigError, ModelError
 from harness.hashes import file_sha256
+from harness.trust import ADAPTER_CONFIG
 
 __all__ = [
     "adapter_base", "demo_model", "fingerprint", "folder_digest", "is_server", "resolve_model_args",
@@ -23,7 +24,6 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 HF_BACKENDS = frozenset({"hf", "hf-auto", "huggingface"})
-ADAPTER_CONFIG = "adapter_config.json"
 CONFIGS = ("config.json", "generation_config.json", ADAPTER_CONFIG)
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.gguf")  # the first kind found is what loads
 ADAPTER_WEIGHTS = ("adapter_model*.safetensors", "adapter_model*.bin")
@@ -110,15 +110,21 @@ def _is_hf(lm: Any) -> bool:
 
 
 def is_server(lm: Any) -> bool:
-    """Say whether a model is lm-eval's client of a server: its `max_length` is made up."""
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
-    return "lm_eval.models.api_models.TemplateAPI" in names
+    """Say whether a model, or a class of models, is lm-eval's client of a server.
+
+    Its `max_length` is made up.
+    """
+    return _descends(lm, "lm_eval.models.api_models.TemplateAPI")
 
 
 def finds_address(lm: Any) -> bool:
     """Say whether a client needs no address: litellm has those of the providers it knows."""
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(lm).__mro__]
-    return "lm_eval.models.litellm_llms.LiteLLMChatCompletion" in names
+    return _descends(lm, "lm_eval.models.litellm_llms.LiteLLMChatCompletion")
+
+
+def _descends(lm: Any, name: str) -> bool:
+    kind = lm if isinstance(lm, type) else type(lm)
+    return any(f"{one.__module__}.{one.__qualname__}" == name for one in kind.__mro__)
 
 
 def adapter_base(path: str | Path) -> str | None:

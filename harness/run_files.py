@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,14 +111,9 @@ def claimed_run(folder: Path) -> Iterator[None]:
     """Have the folder of a run that is yet to be made for this process alone.
 
     Raises:
-        ConfigError: as `check_absent`, or another process has it.
+        ConfigError: as `check_absent` and `claimed`.
     """
-    with ExitStack() as claim:
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            claim.enter_context(claimed(folder, lock_of(folder)))
-        except OSError as err:
-            raise ConfigError(f"--output {folder}: cannot be written: {err.strerror}") from err
+    with claimed(folder, lock_of(folder)):
         check_absent(folder)
         yield
 

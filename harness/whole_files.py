@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -89,16 +89,18 @@ def claimed(place: Path, lock: Path, patience: float = 0) -> Iterator[None]:
         patience: seconds to wait for another process.
 
     Raises:
-        ConfigError: another process has it.
-        OSError: the lock cannot be written.
+        ConfigError: another process has it, or the lock cannot be written.
     """
     held = FileLock(lock, is_singleton=True, thread_local=False)
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire(timeout=patience)
     except Timeout as err:
         raise ConfigError(
             f"--output {place}: another selfcheck is writing it; wait for its end, or give another"
         ) from err
+    except OSError as err:
+        raise ConfigError(f"--output {place}: cannot be written: {err.strerror}") from err
     try:
         yield
     finally:
@@ -108,20 +110,9 @@ def claimed(place: Path, lock: Path, patience: float = 0) -> Iterator[None]:
         held.release()
 
 
-@contextmanager
-def claimed_file(file: Path) -> Iterator[None]:
-    """Have a file that is yet to be made for this process alone.
-
-    Raises:
-        ConfigError: another process has it, or its folder cannot be written.
-    """
-    with ExitStack() as claim:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            claim.enter_context(claimed(file, file.with_name(f".{file.name}.lock")))
-        except OSError as err:
-            raise ConfigError(f"--output {file}: cannot be written: {err.strerror}") from err
-        yield
+def claimed_file(file: Path) -> AbstractContextManager[None]:
+    """Have a file that is yet to be made for this process alone (as `claimed`)."""
+    return claimed(file, file.with_name(f".{file.name}.lock"))
 
 
 def is_claimed(lock: Path) -> bool:

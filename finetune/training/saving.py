@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import TrainingError
-from harness.models import ADAPTER_CONFIG
+from harness.trust import ADAPTER_CONFIG
 
 log = logging.getLogger(__name__)
 

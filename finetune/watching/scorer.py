@@ -21,8 +21,8 @@ from finetune.checkpoints import digest
 from finetune.watching.state import State, save
 from finetune.watching.watcher import BASE
 from harness.errors import ConfigError, ModelError, printable
-from harness.models import ADAPTER_CONFIG
 from harness.run_files import RECORD, lock_of
+from harness.trust import ADAPTER_CONFIG
 from harness.whole_files import is_claimed
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ PASSED_ON = (
     "subset", "subset_seed", "batch_size", "device", "simulator", "simulator_args",
     "simulator_chat_template", "follow_ups", "follow_up_count", "include_path",
 )  # fmt: skip
+PROGRAM = (sys.executable, "-P", "-m", "harness.commands")
 POLL = 0.2
 PATIENCE = 30  # seconds that a scoring gets to end when it is told to
 LONGEST_REASON = 500
@@ -91,15 +92,15 @@ class Scorer:
             time.sleep(POLL)
         if (run / RECORD).is_file():
             return None
-        command = self.command(model, run)
+        line = self.line(model, run)
         if self.args.engine == "ray":
-            return run_here(command[command.index("run") :], printed, self.stopped)
-        return run_command(command, printed, self.stopped)
+            return run_here(line, printed, self.stopped)
+        return run_command([*PROGRAM, *line], printed, self.stopped)
 
-    def command(self, model: str, run: Path) -> list[str]:
-        """Give the command that scores a model; no shell reads it."""
+    def line(self, model: str, run: Path) -> list[str]:
+        """Give what `selfcheck` is told to score a model."""
         told = json.dumps({"pretrained": model, **self.model_args})
-        line = [sys.executable, "-P", "-m", "harness.commands", "run", "--model", "hf"]
+        line = ["run", "--model", "hf"]
         line += ["--model-args", told, "--tasks", *self.args.tasks, "--output", str(run)]
         for name in PASSED_ON:
             if (value := getattr(self.args, name)) is not None:

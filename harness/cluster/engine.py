@@ -25,14 +25,13 @@ from harness.devices import parallel_args
 from harness.errors import ConfigError
 from harness.evaluate import assemble
 from harness.loading import check_backend
+from harness.models import is_server
 from harness.plan import Plan, Prepared, prepare
 from harness.runs import Environment, Run
 from harness.servers import Limits
 from harness.whole_files import claimed
 
 log = logging.getLogger(__name__)
-
-SERVER = "lm_eval.models.api_models.TemplateAPI"
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Cluster:
         started = time.time()
         prepared = check(plan, self._wanted)
         parts = parts_folder(folder)
-        with _claimed(folder, parts):
+        with claimed(folder, parts / ".lock"):
             store = open_store(parts, _describe(prepared))
             try:
                 self._measure(prepared, store)
@@ -192,26 +191,6 @@ def check(plan: Plan, wanted: Wanted) -> Prepared:
     return prepared
 
 
-@contextmanager
-def _claimed(run: Path, parts: Path) -> Iterator[None]:
-    try:
-        parts.mkdir(parents=True, exist_ok=True)
-        with claimed(run, parts / ".lock"):
-            yield
-    except OSError as err:
-        raise ConfigError(f"--output {run}: cannot be written: {err.strerror}") from err
-
-
-def _is_server(model: str) -> bool:
-    from lm_eval.api.registry import get_model
-
-    try:
-        kind = get_model(model)
-    except ImportError:  # vLLM and others, which the workers may have
-        return False
-    return any(f"{one.__module__}.{one.__qualname__}" == SERVER for one in kind.__mro__)
-
-
 def _check_device(plan: Plan) -> None:
     told = str(plan.model_args.get("device") or plan.device or "")
     number = told.partition(":")[2]
@@ -219,6 +198,15 @@ def _check_device(plan: Plan) -> None:
         raise ConfigError(
             f"--device {told}: Ray gives each worker its GPUs, numbered from 0; leave it out"
         )
+
+
+def _is_server(model: str) -> bool:
+    from lm_eval.api.registry import get_model
+
+    try:
+        return is_server(get_model(model))
+    except ImportError:  # vLLM and others, which the workers may have
+        return False
 
 
 def _warn_of_sampling(prepared: Prepared) -> None:

@@ -60,11 +60,6 @@ class Scheduler:
         """Whether each shard has a result."""
         return not self.left
 
-    @property
-    def busy(self) -> set[str]:
-        """The workers that have a shard now."""
-        return set(self._held)
-
     def loaded(self) -> None:
         """Note that a worker has loaded the model: those that died of it did so by chance."""
         self._ended[None] = 0

@@ -61,7 +61,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model on a worker: what it is, and where.
+    """A model on a worker.
 
     Attributes:
         fingerprint: None: nobody can tell.
@@ -70,7 +70,6 @@ class Loaded:
 
     fingerprint: str | None
     version: str
-    process: int
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ class Worker:
             self._prepared = prepare(plan)
             self._lm = load_model(plan)
         self._known = fingerprint(self._lm)
-        return Loaded(self._known, __version__, os.getpid())
+        return Loaded(self._known, __version__)
 
     def _forget(self) -> None:
         import torch

@@ -14,7 +14,6 @@ from harness.servers.faults import PassingError
 
 Kind = Literal["chat", "anthropic", "completions", "other"]
 
-
 _KINDS: Mapping[str, Kind] = {
     "AnthropicChat": "anthropic",
     "LocalChatCompletion": "chat",

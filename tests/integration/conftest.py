@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.commands import main
 from harness.run_files import StoredRun, read_run
+from tests.served import PlantedServer, serving, set_keys
 from tests.simulated import external, follow_ups
 
 
@@ -31,6 +33,15 @@ def runs(tmp_path_factory):
         return read_run(folder / name)
 
     return made
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[PlantedServer]:
+    """A chat server with the planted model, and keys for it."""
+    set_keys(monkeypatch)
+    opened = PlantedServer()
+    with serving(opened):
+        yield opened
 
 
 @pytest.fixture(scope="module")

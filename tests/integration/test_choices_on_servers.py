@@ -6,17 +6,9 @@ import pytest
 
 from harness.commands import main
 from harness.run_files import read_run
-from tests.served import CLIENTS, PlantedServer, options, serving, set_keys
+from tests.served import CLIENTS, options
 
 CHOICES, ASKED = ("sample_truthfulness_mc1", "sample_truthfulness_mc2"), "sample_qa"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    set_keys(monkeypatch)
-    opened = PlantedServer()
-    with serving(opened):
-        yield opened
 
 
 def run_on(folder, *more: str, tasks: tuple[str, ...] = (*CHOICES, ASKED)) -> int:

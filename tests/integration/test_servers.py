@@ -8,17 +8,9 @@ import pytest
 
 from harness.commands import main
 from harness.run_files import read_run
-from tests.served import CLIENTS, KEY, TASKS, PlantedServer, options, serving, set_keys, told
+from tests.served import CLIENTS, KEY, TASKS, PlantedServer, options, serving, told
 
 SIZE = 3
-
-
-@pytest.fixture
-def server(monkeypatch):
-    set_keys(monkeypatch)
-    opened = PlantedServer()
-    with serving(opened):
-        yield opened
 
 
 def run_on(folder, *more: str) -> int:

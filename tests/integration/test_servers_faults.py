@@ -10,19 +10,15 @@ import pytest
 from harness.commands import main
 from harness.servers import guarding
 from tests.faulty_proxy import FAULTS, FaultyProxy
-from tests.served import CLIENTS, KEY, PlantedServer, options, serving, set_keys, told
+from tests.served import CLIENTS, KEY, options, serving, told
 
 TASKS = ("sample_importance_sentiment", "sample_qa")
 SPOILS_AFTER = ("truncate", "half")  # the server has answered, and nobody has got it
 
 
-@pytest.fixture
-def server(monkeypatch):
-    set_keys(monkeypatch)
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
     monkeypatch.setattr(guarding, "FIRST_WAIT", 0.01)
-    opened = PlantedServer()
-    with serving(opened):
-        yield opened
 
 
 def run_on(folder, *more: str) -> int:

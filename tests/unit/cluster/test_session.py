@@ -38,7 +38,7 @@ def answered(value=None, fault=None, warnings=()):
 
 
 def loaded(fingerprint="f" * 64, version=__version__):
-    return answered(Loaded(fingerprint, version, 1))
+    return answered(Loaded(fingerprint, version))
 
 
 def run(tmp_path, *answers, stopped=lambda: False):

@@ -164,6 +164,7 @@ def test_watch_killed_between_run_and_state_scores_nothing_twice(world, folder, 
     assert kept(output)["scored"] == {} and list(kept(output)["scoring"]) == ["checkpoint-1"]
     again = World(folder, output)
     assert again.once() == []
+    assert again.boards[-1] == ["base", "checkpoint-1"]
     assert kept(output)["scored"] == {"checkpoint-1": digest(place)}
     assert kept(output)["scoring"] == {} and again.watcher.failed == {}
     (place / "config.json").write_text('{"other": 1}')

@@ -27,7 +27,6 @@ TURN = [{"role": "user", "content": "hi"}]
 @pytest.fixture
 def litellm(monkeypatch):
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it asks the network otherwise
-    pytest.importorskip("litellm")
 
     def made(model="openai/planted", **args):
         return load("litellm", {"model": model, **args}, chat_template=True)
