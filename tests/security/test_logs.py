@@ -21,7 +21,7 @@ HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07[bold]b[/bold][link=http://x]c[/link]\x9b
 TOLD = [
     (f"base_url=https://me:{KEY}@host/v1?api_key={KEY}", ()),
     ("Headers: %s", ({"Authorization": f"Bearer {KEY}", "x-api-key": KEY},)),
-    ("API request failed with error message: %s. Retrying", (f"Incorrect API key: {KEY}",)),
+    ("The server said: %s. Going on", (f"Incorrect API key: {KEY}",)),
     ("--model_args %s", (f"model=m,api_key={KEY}",)),
     ("token: %s", (f"hf_{'a1' * 17}",)),
     ("%s %d", (f"api_key={KEY}",)),  # a faulty call of a library
