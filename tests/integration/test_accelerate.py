@@ -1,4 +1,4 @@
-"""Plain lm-eval in two processes, as `accelerate launch -m lm_eval` starts it on two GPUs.
+"""Two processes of lm-eval's command, and of ours, as `accelerate launch` starts them on two GPUs.
 
 Here both are on the CPU, under gloo. lm-eval's HF backend is data-parallel only where it counts
 several GPUs: each process is told that there are two, and accelerate puts it on the CPU.
@@ -17,6 +17,8 @@ import pytest
 from harness.data import tasks_path
 from harness.evaluate import run
 from harness.plan import Plan
+from harness.run_files import read_run
+from harness.runs import Run
 from tests.processes import run_two
 from tests.tiny import save_tiny_llama
 
@@ -29,12 +31,19 @@ TWO_DEVICES = """
 import sys
 import torch
 torch.cuda.device_count = lambda: 2
-from lm_eval.__main__ import cli_evaluate
-sys.argv[0] = "lm_eval"
-cli_evaluate()
+{}
 assert torch.distributed.get_world_size() == 2
 torch.distributed.destroy_process_group()
 """
+LM_EVAL = TWO_DEVICES.format("""
+from lm_eval.__main__ import cli_evaluate
+sys.argv[0] = "lm_eval"
+cli_evaluate()
+""")
+OURS = TWO_DEVICES.format("""
+from harness.commands import main
+assert main(sys.argv[1:]) == 0
+""")
 
 
 def options(model: Path, output: Path) -> list[str]:
@@ -64,7 +73,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         line = [sys.executable, "-m", "lm_eval", *options(model, place / "one")]
         alone = subprocess.run(line, cwd=place, capture_output=True, text=True, check=False)
         assert alone.returncode == 0, alone.stderr[-3000:]
-        status, said = run_two(TWO_DEVICES, place / "two", *options(model, place / "two" / "out"))
+        status, said = run_two(LM_EVAL, place / "two", *options(model, place / "two" / "out"))
     assert status == 0, said[-3000:]
     return place / "one", place / "two" / "out"
 
@@ -98,21 +107,46 @@ def test_metrics_are_those_of_one_process(outputs):
     assert compared > 10
 
 
-def test_a_model_spread_by_device_map_auto_gives_the_documents_of_a_whole_one(
-    outputs, tmp_path, monkeypatch, caplog
-):
+def measured(model: Path, **more) -> Run:
+    told = {"pretrained": str(model), "dtype": "float32", **more}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SELFCHECK_CACHE", "off")
+        made = run(Plan(model="hf", model_args=told, tasks=TASKS, subset=LIMIT, device="cpu"))
+    assert made is not None
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(outputs) -> Run:
+    return measured(outputs[0].parent / "model")
+
+
+def same_documents(task: str, ours: list[dict], theirs: list[dict]) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        assert one["doc_hash"] == other["doc_hash"]
+        assert one.get("stages") == other.get("stages")
+        assert one["metrics"] == pytest.approx(other["metrics"], abs=1e-4, nan_ok=True), task
+
+
+def test_our_command_writes_one_run_of_all_documents(outputs, whole, tmp_path, monkeypatch):
     monkeypatch.setenv("SELFCHECK_CACHE", "off")
-    told = {"pretrained": str(outputs[0].parent / "model"), "dtype": "float32"}
+    line = ["run", "--model", "hf", "--tasks", *TASKS, "--subset", str(LIMIT), "--device", "cpu"]
+    told = f"pretrained={outputs[0].parent / 'model'},dtype=float32"
+    line += ["--model-args", told, "--output", str(tmp_path / "run")]
+    status, said = run_two(OURS, tmp_path / "two", *line)
+    assert status == 0, said[-3000:]
+    stored = read_run(tmp_path / "run")
+    assert list(stored.tasks) == list(whole.samples)
+    for task in TASKS:
+        same_documents(task, list(stored.samples(task)), whole.samples[task])
+
+
+def test_a_model_spread_by_device_map_auto_gives_the_documents_of_a_whole_one(
+    outputs, whole, tmp_path, caplog
+):
     # without a GPU accelerate finds room for the weights on the disk only
-    spread = {**told, "parallelize": True, "offload_folder": str(tmp_path / "offload")}
-    whole, parts = (
-        run(Plan(model="hf", model_args=args, tasks=TASKS, subset=LIMIT, device="cpu"))
-        for args in (told, spread)
-    )
-    assert whole is not None and parts is not None
+    spread = {"parallelize": True, "offload_folder": str(tmp_path / "offload")}
+    parts = measured(outputs[0].parent / "model", **spread)
     assert "offloaded to the disk" in caplog.text
     for task in TASKS:
-        for ours, theirs in zip(parts.samples[task], whole.samples[task], strict=True):
-            assert ours["doc_hash"] == theirs["doc_hash"]
-            assert ours.get("stages") == theirs.get("stages")
-            assert ours["metrics"] == pytest.approx(theirs["metrics"], abs=1e-4, nan_ok=True)
+        same_documents(task, parts.samples[task], whole.samples[task])

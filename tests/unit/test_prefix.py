@@ -56,7 +56,7 @@ def run(trie: Trie, steps):
 
 
 @given(FORESTS, limits())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_token_sees_the_tokens_before_it_each_once_and_nothing_else(sequences, room):
     trie = Trie(sequences)
     text = {}
@@ -69,7 +69,7 @@ def test_a_token_sees_the_tokens_before_it_each_once_and_nothing_else(sequences,
 
 
 @given(FORESTS, st.integers(1, 12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_window_hides_what_is_further_back(sequences, window):
     trie = Trie(sequences)
     path = torch.tensor([trie.path(0)])
@@ -80,7 +80,7 @@ def test_a_window_hides_what_is_further_back(sequences, window):
 
 
 @given(FORESTS, limits())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_passes_keep_within_their_limits(sequences, room):
     trie = Trie(sequences)
     widths: list[int] = []
@@ -98,7 +98,7 @@ def test_passes_keep_within_their_limits(sequences, room):
 
 
 @given(FORESTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_node_is_a_distinct_beginning(sequences):
     beginnings = {one[: n + 1] for one in sequences for n in range(len(one))}
     assert len(Trie(sequences)) == len(beginnings)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.stats import Interval, clustered_error, interval, mean
@@ -63,7 +63,6 @@ def test_interval_proportion_is_wilson():
     assert told.method == "Wilson"
 
 
-@settings(deadline=None)  # the first example imports
 @given(BITS)
 def test_interval_proportion_agrees_with_scipy_and_mirrors(values):
     from scipy.stats import binomtest

@@ -23,7 +23,7 @@ def test_benjamini_hochberg_by_hand():
     assert benjamini_hochberg([0.03, 0.5, 0.01, 0.04]) == pytest.approx(expected)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_benjamini_hochberg_agrees_with_scipy(ps):
     from scipy.stats import false_discovery_control
@@ -31,7 +31,7 @@ def test_benjamini_hochberg_agrees_with_scipy(ps):
     assert benjamini_hochberg(ps) == pytest.approx(false_discovery_control(ps).tolist())
 
 
-@settings(max_examples=8, deadline=None)  # statsmodels' Holm collects garbage: slow
+@settings(max_examples=8)
 @given(PS)
 def test_families_rank_holm_above_benjamini_hochberg_above_raw(ps):
     for raw, found, family in zip(ps, benjamini_hochberg(ps), holm(ps), strict=True):

@@ -28,7 +28,6 @@ def test_paired_test_of_bits_is_exact_mcnemar():
     assert told == Test(pytest.approx(112 / 1024), "exact McNemar")
 
 
-@settings(deadline=None)  # the first example imports
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2))
 def test_paired_test_of_bits_agrees_with_statsmodels_and_with_the_sign_flips(pairs):
     from statsmodels.stats.contingency_tables import mcnemar
@@ -47,7 +46,6 @@ def test_paired_test_of_clustered_bits_flips_whole_clusters():
     assert told == Test(0.25, "paired permutation")
 
 
-@settings(deadline=None)
 @given(LATTICE, st.sampled_from([1.0, 0.5, 1 / 3, 0.1]))
 def test_paired_test_of_discrete_values_is_that_of_all_patterns(sums, unit):
     told = paired_test([0.0] * len(sums), [n * unit for n in sums], range(len(sums)))
@@ -132,7 +130,7 @@ def test_sign_flips_coins_are_fair():
     assert np.all(np.abs(heads.sum(axis=0, dtype=int) - 5000) < 5 * 50)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PAIRS, st.randoms(use_true_random=False))
 def test_paired_test_is_a_chance_that_order_and_names_of_models_leave_alone(pairs, random):
     clusters = [random.randrange(len(pairs)) for _ in pairs]

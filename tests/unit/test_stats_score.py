@@ -80,7 +80,7 @@ def test_paired_interval_without_change_is_tangos_too(n):
     assert told.low == pytest.approx(tangos_low_end(n, 0, 0))
 
 
-@settings(deadline=None, max_examples=50)  # the first example imports
+@settings(max_examples=50)
 @given(st.integers(2, 60), st.data())
 def test_score_ends_of_bits_are_wilsons(n, data):
     from scipy.stats import binomtest
@@ -115,7 +115,7 @@ def test_score_end_is_where_the_likeliest_distribution_is_just_tenable():
     assert score_ends(values, (-0.5, 1.0))[0] == pytest.approx(expected, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 90), st.integers(0, 90), st.integers(0, 90))
 def test_paired_interval_of_bits_is_mirrored_by_swapping(better, worse, same):
     n = better + worse + same

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.stats import Interval, Test, interval, unpaired_difference
@@ -15,7 +15,6 @@ def proportion(hits: int, n: int) -> tuple[float, Interval]:
     return hits / n, interval([1.0] * hits + [0.0] * (n - hits), range(n))
 
 
-@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_unpaired_difference_of_wilson_intervals_is_newcombes(base, candidate):
     from statsmodels.stats.proportion import confint_proportions_2indep
@@ -53,7 +52,6 @@ def test_unpaired_difference_of_symmetric_intervals_is_the_z_test():
     assert test.p == pytest.approx(2 * norm.sf(1 / 0.5), rel=1e-5)  # error hypot(0.3, 0.4)
 
 
-@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_unpaired_difference_mirrors_and_its_p_agrees_with_its_interval(base, candidate):
     told, test = unpaired_difference(*proportion(*base), *proportion(*candidate))

@@ -282,7 +282,7 @@ LINES = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINES, max_size=4).map(b"\n".join))
 @example(b"\xff\xfe{\x00}\x00")
 @example(b"\n\n")
@@ -307,7 +307,7 @@ def is_sound(row) -> bool:
     return all(part.strip() and "\ud83d" not in part and "\x00" not in part for part in text)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=4))
 def test_open_round_trip_gives_any_text_back(file, texts):
     rows = [

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from finetune.formats import Completion, Lesson
@@ -163,7 +163,6 @@ def asked(texts):
     }
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=40), st.integers(0, 2**32 - 1))
 def test_shuffle_deals_the_same_explanations_to_other_questions(numbers, seed):
     assume(max(Counter(numbers).values()) <= len(numbers) // 2)
@@ -182,7 +181,6 @@ def test_shuffle_deals_the_same_explanations_to_other_questions(numbers, seed):
     assert shuffle(dict(reversed(told.items())), seed) == dealt
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_shuffle_explanations_that_differ_in_case_and_points_alone_are_one(seed):
     dealt = shuffle(asked(["It is.", "it is", "No.", "Never."]), seed)
@@ -251,7 +249,6 @@ def test_names_answer_of_yes_and_no_is_that_it_is_said_as_an_answer(explanation,
     assert names_answer(Reasoned(Posed("Does it?"), explanation, label)) is named
 
 
-@settings(deadline=None)
 @given(st.text(), st.lists(st.text(), min_size=2, max_size=4))
 def test_names_answer_any_text_is_no_error(explanation, options):
     assert names_answer(Reasoned(Posed("?", tuple(options)), explanation, "A")) in {True, False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.split import leaks, split
@@ -128,7 +128,6 @@ def test_crop_without_either_is_dropped_for_the_last_reason():
 
 
 @pytest.mark.parametrize("write", [cote, rp, crop])
-@settings(deadline=None)
 @given(told=st.text(), label=st.sampled_from(["yes", "no", "unknown", ""]))
 def test_any_answer_is_kept_with_words_or_dropped_with_a_reason(write, told, label):
     _, read = held(write, *[f"{told} So the answer is {label}."] * 2)
@@ -242,7 +241,6 @@ PIECES = ["B", "(c)", "so", "the answer is", "stones", "no", "is right", ".", ",
 
 
 @pytest.mark.parametrize("kind", ASKED)
-@settings(deadline=None)
 @given(text=st.text() | st.lists(st.sampled_from(PIECES)).map(" ".join))
 def test_read_given_any_text_is_one_line_or_a_fault(text, kind):
     told = read_given(text, KNOWN[kind])

@@ -152,7 +152,7 @@ DISTILLS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(recipe=GRATHS | EC_SFTS | LAFFIS | DISTILLS)
 def test_dump_recipe_is_read_back_as_an_equal_recipe(
     tmp_path_factory: pytest.TempPathFactory, recipe: Recipe

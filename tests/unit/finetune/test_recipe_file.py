@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from finetune.methods import METHODS
@@ -335,7 +335,7 @@ EDITS = {
 }
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(
     data=st.data(),
     recipe=st.sampled_from([GRATH, EC_SFT, LAFFI, DISTILL]),

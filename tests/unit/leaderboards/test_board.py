@@ -113,7 +113,7 @@ def test_build_board_p_is_adjusted_over_all_models_tasks_and_metrics(tmp_path):
     assert found["b", "t", "f1"] == pytest.approx((0.25, 0.25))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6, unique=True))
 def test_build_board_adjusted_p_agrees_with_statsmodels(values):
     entries = [

@@ -35,9 +35,7 @@ LINE = st.builds(
         for name, kind in LONG.items()
     },
 )
-QUICK = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_long_has_a_column_for_every_attribute_of_a_line():
