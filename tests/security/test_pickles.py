@@ -156,7 +156,7 @@ def test_run_with_the_option_loads_a_pickle(tmp_path) -> None:
 def test_watch_hands_the_option_to_the_process_that_scores(allowed, tmp_path) -> None:
     told = dict.fromkeys(PASSED_ON) | {"tasks": ["t"], "apply_chat_template": False}
     scorer = Scorer(Namespace(**told, allow_pickles=allowed), {}, lambda: False)
-    assert ("--allow-pickles" in scorer.command("m", tmp_path)) == allowed
+    assert ("--allow-pickles" in scorer.line("m", tmp_path)) == allowed
 
 
 @pytest.mark.slow
