@@ -80,7 +80,6 @@ class Cluster:
         self._wanted, self._stopped = wanted, stopped
         self._stack = ExitStack()
         self._pool: Pool | None = None
-        self._workers = 0
 
     def __enter__(self) -> Cluster:
         return self
@@ -131,19 +130,19 @@ class Cluster:
         pool, plan = self._connected(prepared.plan), prepared.plan
         args = parallel_args(plan.model, plan.model_args, pool.room.gpus)
         per_shard = self._wanted.documents_per_shard
-        shards = cut(left, count_shards(left, self._workers, plan.batch_size, per_shard))
-        workers = min(self._workers, len(shards))
+        shards = cut(left, count_shards(left, pool.most, plan.batch_size, per_shard))
+        workers = min(pool.most, len(shards))
         session = Session(pool, replace(plan, model_args=args), shards, store, workers)
         session.run(self._stopped)
 
     def _connected(self, plan: Plan) -> Pool:
         if self._pool is None:
             self._stack.enter_context(connected(self._wanted.address))
-            self._workers, room = self._fit(plan)
-            self._pool = Pool(room, Surroundings.here())
+            workers, room = self._fit(plan)
+            self._pool = Pool(room, Surroundings.here(), workers)
             log.info(
                 "%d workers on Ray, each with %d cores%s",
-                self._workers,
+                workers,
                 room.cores,
                 f" and {room.gpus} GPUs" if room.gpus else "",
             )

@@ -124,10 +124,12 @@ class Pool:
     Attributes:
         room: what each takes of a node.
         surroundings: theirs.
+        most: how many there may be at once.
     """
 
     room: Room
     surroundings: Surroundings
+    most: int
     _actors: dict[str, Any] = field(default_factory=dict)
     _calls: dict[Any, str] = field(default_factory=dict)
     _started: int = 0
@@ -152,6 +154,17 @@ class Pool:
         )
         self._actors[name] = kind.remote(self.surroundings)
         return name
+
+    def refit(self) -> bool:
+        """Let workers to come take fewer cores, if nodes are gone; say whether they do.
+
+        Ray lists a dead node for a while: it may have been counted at the start, too.
+        """
+        cores = _cores(nodes(), self.most)
+        if self.room.gpus or cores >= self.room.cores:
+            return False
+        self.room = Room(cores, 0)
+        return True
 
     def ask(self, name: str, method: str, argument: Any) -> None:
         """Call a method of a worker's; `wait` gives the answer."""

@@ -72,6 +72,7 @@ class Session:
             while not self._scheduler.is_done:
                 if stopped():
                     raise KeyboardInterrupt
+                self._refit()
                 self._hand_out()
                 for name, answer in self.pool.wait(LOOK):
                     self._take(name, answer)
@@ -119,6 +120,16 @@ class Session:
         self._scheduler.died(name, reason)
         self.replaced += 1
         self._load(self.pool.start())
+
+    def _refit(self) -> None:
+        """Start those anew that wait for more room than the nodes that are left have."""
+        if not self._loading or not self.pool.refit():
+            return
+        log.warning("Nodes are gone: workers take %d cores each from now on", self.pool.room.cores)
+        for name in sorted(self._loading):
+            self._loading.remove(name)
+            self.pool.end(name)
+            self._load(self.pool.start())
 
     def _check(self, loaded: Loaded, node: str) -> None:
         """Refuse a worker whose numbers would be others."""

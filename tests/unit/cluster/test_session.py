@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness import __version__
-from harness.cluster.pool import Death
+from harness.cluster import pool as pools
+from harness.cluster.pool import Death, Pool, Room
 from harness.cluster.session import Session
 from harness.cluster.store import open_store
-from harness.cluster.worker import Answer, Fault, Loaded
+from harness.cluster.worker import Answer, Fault, Loaded, Surroundings
 from harness.errors import CheckError, ConfigError, DataError, ModelError
 from harness.plan import Plan
 
@@ -18,6 +19,7 @@ class MadeUpPool:
 
     def __init__(self, *answers):
         self.answers, self.names, self.asked = list(answers), [], []
+        self.room, self.rooms = Room(2, 0), []
 
     def start(self):
         self.names.append(f"worker {len(self.names) + len(self.asked) + 1}")
@@ -31,6 +33,12 @@ class MadeUpPool:
 
     def end(self, name):
         self.names.remove(name)
+
+    def refit(self):
+        if self.rooms:
+            self.room = self.rooms.pop()
+            return True
+        return False
 
 
 def answered(value=None, fault=None, warnings=()):
@@ -91,6 +99,36 @@ def test_warning_of_many_workers_is_told_once(tmp_path, caplog):
     with pytest.raises(ModelError):
         run(tmp_path, told[0], Death("1"), told[1], *[Death("2")] * 9)
     assert caplog.text.count("be careful") == 1
+
+
+def test_worker_that_waits_for_more_room_than_is_left_is_started_anew(tmp_path, caplog):
+    pool = MadeUpPool()
+    pool.rooms = [Room(1, 0)]
+    session = Session(pool, Plan("planted", ("a",)), [{"a": [0]}], open_store(tmp_path, {}), 1)
+    looks = iter([False, True])
+    pool.wait = lambda seconds: []
+    with pytest.raises(KeyboardInterrupt):
+        session.run(lambda: next(looks))
+    (first, _), (second, method) = pool.asked
+    assert first != second and method == "load"
+    assert "workers take 1 cores each from now on" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("room", "cores", "left"),
+    [
+        (Room(2, 0), [1, 2], Room(1, 0)),  # two workers of two cores were on nodes of 2, 2 and 1
+        (Room(2, 0), [2, 2], None),
+        (Room(2, 0), [8, 8], None),  # those that are there hold what they hold
+        (Room(1, 1), [1], None),
+        (Room(4, 0), [], Room(1, 0)),
+    ],
+)
+def test_room_is_that_of_the_nodes_that_are_left(monkeypatch, room, cores, left):
+    monkeypatch.setattr(pools, "nodes", lambda: [{"CPU": float(count)} for count in cores])
+    pool = Pool(room, Surroundings({}, ".", False), 2)
+    assert pool.refit() == (left is not None)
+    assert pool.room == (left or room)
 
 
 def test_stopped_run_is_interrupted(tmp_path):
