@@ -126,7 +126,7 @@ def test_simple_evaluate_samples_option_takes_those_documents():
 
 
 def test_simple_evaluate_write_out_prints_a_prompt(caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "lm_eval")
     evaluate([IMPORTANCE], write_out=True)
     assert "What is the sentiment of the following text?" in caplog.text
 
