@@ -98,10 +98,12 @@ def test_a_window_is_seen_as_one():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # transformers' own
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")
 @pytest.mark.parametrize("attention", ["eager", "sdpa", "flex_attention"])
 def test_attention_is_switched_and_switched_back(attention, caplog):
     lm = as_lm(tiny_model(tiny_config("llama"), attention=attention))
-    assert_packed(lm, caplog)
+    with torch.compiler.set_stance("force_eager"):  # flex_attention's own compiles for a minute
+        assert_packed(lm, caplog)
     assert lm.model.config._attn_implementation == attention
 
 

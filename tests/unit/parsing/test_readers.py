@@ -194,7 +194,7 @@ def test_readers_adversarial_100_kb_finish():
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         check=False,
     )
     print(done.stdout)

@@ -162,6 +162,7 @@ def test_rate_is_kept_one_by_one_and_at_once(monkeypatch):
     assert len(server.asked) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != NO_CONTENT], ids=str)
 @pytest.mark.parametrize("concurrent", [1, 2])
 def test_litellm_takes_no_other_shape_for_an_answer(litellm, shape, concurrent, monkeypatch):
