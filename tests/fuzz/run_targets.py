@@ -37,12 +37,11 @@ def _add_stages(file: Path) -> None:
 
 
 def check_scores(folder: Path) -> None:
-    """What is read of runs is what their files say, read here in another way."""
-    for name in ("base", "candidate"):
-        run = read_run(folder / name)
-        for task in run.tasks:
-            if not run.has_samples(task):
-                continue
+    """What is read of tasks that both runs have is what their files say, read in another way."""
+    runs = {name: read_run(folder / name) for name in ("base", "candidate")}
+    shared = set.intersection(*(set(run.tasks) for run in runs.values()))
+    for name, run in runs.items():
+        for task in filter(run.has_samples, sorted(shared)):
             scores = run.scores(task)
             lines = (folder / name / f"samples_{task}.jsonl").read_bytes().splitlines(True)
             told = [json.loads(line) for line in _whole_lines(lines)]
