@@ -61,7 +61,7 @@ def read_finished(folder: Path, scored: bool) -> Finished | str:
     try:
         told = read_json(file.read_bytes(), _Told)
     except FileNotFoundError:
-        return "it was not done to its end"
+        return f"it was not done to its end: {TOLD} is not there"
     except (OSError, ValueError) as err:
         return f"{file} cannot be read: {err}"
     workspace = Workspace(folder)

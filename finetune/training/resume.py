@@ -54,7 +54,9 @@ def open_ledger(work: Path, identity: dict[str, Any]) -> Ledger:
     try:
         told = json.loads(ledger.file.read_text(encoding="utf-8"))
         known, spent, peak = dict(told["identity"]), float(told["seconds"]), told["peak_memory"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
+        if not (peak is None or isinstance(peak, int)):
+            raise TypeError(f"peak_memory is {peak!r}")
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as err:
         if any(work.glob("checkpoint-*")):
             raise TrainingError(
                 f"{work}: holds checkpoints of an unknown training: {LEDGER} is not there or "

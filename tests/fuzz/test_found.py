@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from finetune.stages import facts_of
+from finetune.sweeps.finished import read_finished
+from finetune.training.resume import LEDGER, open_ledger
 from finetune.watching.state import FILE, open_state
 from finetune.workspace import Workspace
 from harness.commands import main
@@ -118,6 +120,20 @@ def test_what_a_training_came_to_is_named_if_it_is_damaged(tmp_path, text) -> No
     with pytest.raises(TrainingError, match="remove it to train again") as caught:
         facts_of(work, "x")
     assert str(work.facts("x")) in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"seconds": 10**400}, {"peak_memory": "much"}], ids=str.__len__)
+def test_the_ledger_of_a_training_holds_numbers_that_there_are(tmp_path, change) -> None:
+    (tmp_path / "checkpoint-5").mkdir()
+    told = {"identity": {}, "seconds": 1.0, "peak_memory": None, **change}
+    (tmp_path / LEDGER).write_text(json.dumps(told))
+    with pytest.raises(TrainingError, match=rf"{LEDGER} is not there or damaged"):
+        open_ledger(tmp_path, {})
+
+
+def test_a_finetuning_whose_end_is_a_link_to_nothing_lacks_that_file(tmp_path) -> None:
+    (tmp_path / "training.json").symlink_to(tmp_path / "nothing")
+    assert "training.json is not there" in str(read_finished(tmp_path, True))
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"[" * 100_000, b'{"version": "1"}'], ids=len)
