@@ -122,7 +122,7 @@ def test_what_a_training_came_to_is_named_if_it_is_damaged(tmp_path, text) -> No
     assert str(work.facts("x")) in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"seconds": 10**400}, {"peak_memory": "much"}], ids=str.__len__)
+@pytest.mark.parametrize("change", [{"seconds": 10**400}, {"peak_memory": "much"}], ids=list)
 def test_the_ledger_of_a_training_holds_numbers_that_there_are(tmp_path, change) -> None:
     (tmp_path / "checkpoint-5").mkdir()
     told = {"identity": {}, "seconds": 1.0, "peak_memory": None, **change}
