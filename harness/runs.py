@@ -44,6 +44,10 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     bounds: tuple[float, float] | None
     of: tuple[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        if self.bounds is not None and self.bounds[0] >= self.bounds[1]:
+            raise ValueError(f"bounds are {list(self.bounds)}: the lowest value, then the highest")
+
     @classmethod
     def over(
         cls,

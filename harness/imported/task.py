@@ -115,7 +115,8 @@ class ImportedTask:
 
     def _version(self) -> str | float | None:
         told = self.told.versions.get(self.name)
-        return told if isinstance(told, (int, float, type(None))) else str(told)
+        is_number = isinstance(told, (int, float)) and not isinstance(told, bool)
+        return told if told is None or is_number else str(told)
 
     def _source(self) -> str | None:
         metadata = self.config.metadata

@@ -19,6 +19,7 @@ from harness.hashes import file_sha256
 from harness.loading import load
 from harness.models import adapter_base
 from harness.plan import Plan
+from harness.run_files import read_run
 from tests.fuzz.input_targets import build_annotations, build_tasks
 from tests.fuzz.mutations import BOMB
 from tests.fuzz.run_targets import build_gate, build_output, build_runs
@@ -71,6 +72,28 @@ def test_import_refuses_numbers_that_no_run_can_hold(tmp_path, capsys) -> None:
     )
     told = said_by(capsys, "import", tmp_path, "--output", tmp_path / "run")
     assert str(file) in told and "is out of range" in told
+
+
+def test_import_writes_a_run_that_can_be_read_whatever_the_version_is(tmp_path) -> None:
+    build_output(tmp_path)
+    (file,) = tmp_path.rglob("results_*.json")
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "versions": {"t": False}}))
+    assert main(["import", str(file.parent), "--output", str(tmp_path / "run")]) == 0
+    assert read_run(tmp_path / "run").tasks["t"].version == "False"
+
+
+@pytest.mark.parametrize("bounds", [[0, 0], [1, 0]])
+def test_a_run_whose_metric_has_no_room_between_its_bounds_is_named(
+    tmp_path, capsys, bounds
+) -> None:
+    build_runs(tmp_path)
+    file = tmp_path / "base" / "run.json"
+    told = json.loads(file.read_text())
+    told["tasks"]["t"]["metrics"]["acc"]["bounds"] = bounds
+    file.write_text(json.dumps(told))
+    said = said_by(capsys, "gate", "--baseline", file.parent, "--candidate", tmp_path / "candidate")
+    assert str(file) in said and "the lowest value, then the highest" in said
 
 
 def test_annotations_may_be_a_link_to_itself(tmp_path, capsys) -> None:
