@@ -125,7 +125,7 @@ class Session:
         """Start those anew that wait for more room than the nodes that are left have."""
         if not self._loading or not self.pool.refit():
             return
-        log.warning("Nodes are gone: workers take %d cores each from now on", self.pool.room.cores)
+        log.warning("Nodes are gone: cores of each worker from now on: %d", self.pool.room.cores)
         for name in sorted(self._loading):
             self._loading.remove(name)
             self.pool.end(name)

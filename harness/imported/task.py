@@ -115,8 +115,8 @@ class ImportedTask:
 
     def _version(self) -> str | float | None:
         told = self.told.versions.get(self.name)
-        is_number = isinstance(told, (int, float)) and not isinstance(told, bool)
-        return told if told is None or is_number else str(told)
+        is_other = isinstance(told, bool) or not isinstance(told, (int, float, type(None)))
+        return str(told) if is_other else told
 
     def _source(self) -> str | None:
         metadata = self.config.metadata

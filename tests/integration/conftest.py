@@ -1,4 +1,4 @@
-"""Integration tests are slow; simulated runs that several of them look at, made once a module."""
+"""What integration tests share: they are slow; a chat server; simulated runs, once a module."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_worker_that_waits_for_more_room_than_is_left_is_started_anew(tmp_path, 
         session.run(lambda: next(looks))
     (first, _), (second, method) = pool.asked
     assert first != second and method == "load"
-    assert "workers take 1 cores each from now on" in caplog.text
+    assert "cores of each worker from now on: 1" in caplog.text
 
 
 @pytest.mark.parametrize(
